@@ -1,0 +1,12 @@
+//! Who is asking: connection strings, SAS tokens, credentials, policies.
+pub mod connection_string;
+pub mod credential;
+pub mod key;
+pub mod policy;
+pub mod sas;
+
+pub use connection_string::{DeviceConnectionString, ServiceConnectionString};
+pub use credential::Credential;
+pub use key::Key;
+pub use policy::Permissions;
+pub use sas::{SasToken, Scope};

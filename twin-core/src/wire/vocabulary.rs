@@ -1,0 +1,95 @@
+//! What devices and hub say to each other, free of protocol.
+use bytes::Bytes;
+
+/// A request id: any text, echoed exactly.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rid(pub String);
+
+/// A stream of things a device can ask the hub to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Channel {
+    /// Answers to twin requests.
+    TwinAnswers,
+    /// Changes of desired properties.
+    Desired,
+    /// Cloud-to-device messages.
+    CloudToDevice,
+    /// Direct methods.
+    Methods,
+    /// A module's inputs.
+    Inputs,
+}
+
+/// What a device says.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Said {
+    /// Send me this from now on.
+    Subscribe(Channel),
+    /// No longer.
+    Unsubscribe(Channel),
+    /// Give me my twin.
+    GetTwin {
+        /** echoed */
+        rid: Rid,
+    },
+    /// Merge this into my reported properties.
+    Report {
+        /** echoed */
+        rid: Rid,
+        /** a JSON merge patch */
+        patch: Bytes,
+        /** only if `$version` is this */
+        if_version: Option<u64>,
+    },
+    /// Telemetry: body and the property bag as it stands in the topic.
+    Telemetry {
+        /** the still encoded property bag */
+        properties: String,
+        /** the body */
+        body: Bytes,
+    },
+    /// The answer to a direct method.
+    MethodAnswer {
+        /** echoed */
+        rid: Rid,
+        /** the method's status */
+        status: i32,
+        /** JSON */
+        body: Bytes,
+    },
+}
+
+/// What a hub says to a device.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Heard {
+    /// The channel is on (or off: `granted` false, the hub refused it).
+    Subscribed {
+        /** which */
+        channel: Channel,
+        /** whether the hub agreed */
+        granted: bool,
+    },
+    /// The channel is off.
+    Unsubscribed(Channel),
+    /// The answer to `GetTwin` or `Report`.
+    Answer {
+        /** as asked */
+        rid: Rid,
+        /** HTTP status */
+        status: u16,
+        /** the new reported `$version`, if told */
+        version: Option<u64>,
+        /** twin, error JSON, or empty */
+        body: Bytes,
+    },
+    /// Desired properties changed: a patch with `$version` in it.
+    Desired {
+        /** the version in the topic or annotation */
+        version: Option<u64>,
+        /** JSON */
+        body: Bytes,
+    },
+}
