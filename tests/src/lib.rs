@@ -1,1 +1,3 @@
-//! tests
+//! What the tests share. Tests see public APIs, binaries and scripts only.
+
+pub mod node;
