@@ -3,13 +3,14 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`options`] | every knob of a connection, with its default |
-//! | [`tls`] | trust and client certificates as a rustls configuration |
+//! | `tls` | trust and client certificates as a rustls configuration |
 //! | `dial`, `proxy`, `ws` | from a name to a byte stream |
 //! | `mqtt` | MQTT 3.1.1 packets over a byte stream, speaking twin-core's vocabulary |
 //! | [`http`] | one REST request after another |
 
 pub mod http;
 pub mod options;
-pub mod tls;
+mod proxy;
+mod tls;
 
-pub use options::{ClientCertificate, Options, Proxy};
+pub use options::{ClientCertificate, MAX_KEEP_ALIVE, Options, Proxy};
