@@ -11,5 +11,6 @@
 
 mod engine;
 mod hub;
+mod store;
 
 pub use hub::{Hub, HubBuilder};
