@@ -11,7 +11,8 @@ use bytes::{Bytes, BytesMut};
 use twin_core::wire::rest;
 use twin_core::{Delivery, Error, ErrorKind, HostName, Result};
 
-use crate::{Options, Proxy, tls};
+use crate::proxy::{self, ProxyServer};
+use crate::{Options, tls};
 
 /// Largest answer that is read, in bytes: 1,000 twins of 64 KB each, far more than a page ordinarily has.
 pub const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
@@ -47,15 +48,10 @@ impl HttpClient {
             .timeout(options.request_timeout)
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .pool_idle_timeout(IDLE_TIMEOUT);
-        let builder = match &options.proxy {
-            Proxy::Environment => builder,
-            Proxy::None => builder.no_proxy(),
-            Proxy::Url(url) => {
-                // The URL may hold a password, so it is not repeated.
-                let proxy = reqwest::Proxy::all(url)
-                    .map_err(|_| Error::invalid("the proxy is no URL of the form http://host:port"))?;
-                builder.no_proxy().proxy(proxy)
-            }
+        // Which proxy is chosen by the same rules as for MQTT, not by the HTTP library's own reading of the environment.
+        let builder = match proxy::choose(&options.proxy, host.host())? {
+            None => builder.no_proxy(),
+            Some(server) => builder.no_proxy().proxy(translate_proxy(server)?),
         };
         let client = builder.build().map_err(|e| {
             Error::new(ErrorKind::InvalidArgument, format!("no HTTPS client for {host}: {}", innermost(&e)))
@@ -147,10 +143,10 @@ impl HttpClient {
         let delivery = if connecting || error.is_builder() { Delivery::NotSent } else { Delivery::Unknown };
         // The library's messages repeat the URL, which says nothing that the caller's context does not.
         let error = error.without_url();
-        let (kind, message) = if let Some(fault) = tls_fault(&error) {
-            let phase = if connecting { "handshake with" } else { "connection to" };
-            (ErrorKind::Tls, format!("the TLS {phase} {host} failed: {}", tls_advice(host, fault)))
-        } else if error.is_timeout() && connecting {
+        if let Some(fault) = tls::classify(&error, host.host()) {
+            return fault.with_delivery(delivery);
+        }
+        let (kind, message) = if error.is_timeout() && connecting {
             (ErrorKind::Timeout, format!("no connection to {host} within the connect timeout"))
         } else if error.is_timeout() {
             (ErrorKind::Timeout, format!("{host} did not answer within {:?}", self.request_timeout))
@@ -193,10 +189,6 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     causes(error).last().map(|e| e.to_string()).unwrap_or_default()
 }
 
-fn tls_fault<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
-    causes(error).into_iter().find_map(|e| e.downcast_ref::<rustls::Error>())
-}
-
 fn is_malformed(error: &reqwest::Error) -> bool {
     // hyper's own errors tell a parse failure apart only in words.
     causes(error).iter().any(|e| {
@@ -207,28 +199,14 @@ fn is_malformed(error: &reqwest::Error) -> bool {
     })
 }
 
-/// What the fault means and what to do about it.
-fn tls_advice(host: &HostName, fault: &rustls::Error) -> String {
-    use rustls::{CertificateError as Bad, Error as Tls};
-    match fault {
-        Tls::InvalidCertificate(Bad::UnknownIssuer) => format!(
-            "its certificate is not signed by a CA that is trusted here; trust the hub's CA (extra_ca_pem, --ca-file or \
-             SSL_CERT_FILE), or check that {host} is the right host"
-        ),
-        Tls::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
-            "its certificate has expired; renew it, or set this machine's clock".to_owned()
-        }
-        Tls::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
-            "its certificate is not valid yet; set this machine's clock".to_owned()
-        }
-        Tls::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => format!(
-            "its certificate is for another name than '{}'; use the name in the certificate, or start the hub with \
-             that host name",
-            host.host()
-        ),
-        Tls::InvalidMessage(_) => "the other end does not speak TLS; check host and port".to_owned(),
-        other => other.to_string(),
-    }
+fn translate_proxy(server: ProxyServer) -> Result<reqwest::Proxy> {
+    let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host };
+    let proxy = reqwest::Proxy::all(format!("http://{host}:{}", server.port))
+        .map_err(|_| Error::invalid(format!("'{host}:{}' is no address of a proxy", server.port)))?;
+    Ok(match server.login {
+        Some((user, password)) => proxy.basic_auth(&user, &password),
+        None => proxy,
+    })
 }
 
 #[cfg(test)]
