@@ -1,6 +1,13 @@
 //! The query as a tree.
 
-/// A parsed query.
+/// Longest query text, in characters (IoT Hub query-language guide).
+pub const MAX_QUERY_CHARACTERS: usize = 8192;
+
+/// Highest tree an expression may form: parentheses, `NOT`, unary minus and arithmetic chains each add a level
+/// (`AND`/`OR` chains of any length are one). Keeps every walk over a tree off the end of the stack. Our choice.
+pub const MAX_EXPRESSION_HEIGHT: usize = 100;
+
+/// A parsed query. Displayed as query text that parses to the same tree.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
     /// `TOP n`: at most so many rows over all pages.
@@ -13,6 +20,15 @@ pub struct Query {
     pub condition: Option<Expr>,
     /// `GROUP BY`
     pub group_by: Vec<Path>,
+}
+
+/// A condition without a `SELECT`, as jobs (`queryCondition`) and configurations (`targetCondition`) carry it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// [`Source::Devices`], or [`Source::Modules`] after a `FROM devices.modules WHERE` prefix.
+    pub source: Source,
+    /// `None` for `*`: everything.
+    pub expr: Option<Expr>,
 }
 
 /// `*` or a list.
@@ -29,7 +45,7 @@ pub enum Selection {
 pub struct SelectItem {
     /// What is computed.
     pub value: Aggregate,
-    /// The member's name in the row: the alias, or the last path segment as typed.
+    /// The member's name in the row: the alias, or the last path segment (or aggregate's name) as typed.
     pub name: String,
 }
 
@@ -51,7 +67,7 @@ pub enum Aggregate {
 }
 
 /// `FROM`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// `devices`
     Devices,
@@ -63,8 +79,15 @@ pub enum Source {
 
 /// A path, with the collection qualifier (`devices.` …) taken off and identity fields in their canonical spelling
 /// (`DEVICEID` → `deviceId`, `statusUpdatedTime` → `statusUpdateTime`); tag and property names as typed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Path(pub Vec<String>);
+
+impl Path {
+    /// The segments, outermost first.
+    pub fn segments(&self) -> &[String] {
+        &self.0
+    }
+}
 
 /// A constant.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,28 +107,38 @@ pub enum Constant {
 }
 
 /// A binary operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BinaryOp {
+    /// `+`
     Add,
+    /// `-`
     Sub,
+    /// `*`
     Mul,
+    /// `/`
     Div,
+    /// `%`
     Rem,
-    And,
-    Or,
+    /// `=`
     Eq,
+    /// `!=`, `<>`
     Ne,
+    /// `<`
     Lt,
+    /// `<=`
     Le,
+    /// `>`
     Gt,
+    /// `>=`
     Ge,
+    /// `IN`
     In,
+    /// `NIN`
     Nin,
 }
 
 /// A function device queries accept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Function {
     /// `IS_DEFINED(path)`
     IsDefined,
@@ -122,23 +155,16 @@ pub enum Expr {
     Constant(Constant),
     /// a path
     Path(Path),
-    /// a call
+    /// a call; [`Function::IsDefined`] has one path as argument, the others two arguments
     Call(Function, Vec<Expr>),
     /// `NOT e`
     Not(Box<Expr>),
     /// unary minus
     Neg(Box<Expr>),
+    /// `a AND b AND …`, two or more
+    And(Vec<Expr>),
+    /// `a OR b OR …`, two or more
+    Or(Vec<Expr>),
     /// `a op b`
     Binary(Box<Expr>, BinaryOp, Box<Expr>),
-}
-
-impl Query {
-    /// Parses; errors carry line, column and what was expected.
-    pub fn parse(text: &str) -> Result<Query, super::QueryError> {
-        todo!()
-    }
-    /// Parses a bare condition (`WHERE` body, or `*`), as jobs and configurations use.
-    pub fn parse_condition(text: &str) -> Result<Option<Expr>, super::QueryError> {
-        todo!()
-    }
 }

@@ -1,13 +1,22 @@
-//! The query language: text → [`Query`] → rows. Grammar and semantics in facts 2; our decisions on what is
-//! undocumented are listed here, once.
-
+//! The query language: text → [`Query`] → rows.
 pub mod ast;
 pub mod builder;
+mod error;
 pub mod eval;
-pub mod lexer;
-pub mod parser;
+mod expression;
+mod lexer;
+mod parser;
+mod print;
+pub mod raw;
+mod resolve;
+mod rows;
+mod value;
+mod vocabulary;
 
-pub use ast::{Aggregate, BinaryOp, Constant, Expr, Function, Path, Query, SelectItem, Selection, Source};
+pub use ast::{
+    Aggregate, BinaryOp, Condition, Constant, Expr, Function, Path, Query, SelectItem, Selection, Source,
+};
 pub use builder::{QueryBuilder, field};
+pub use error::QueryError;
 pub use eval::{Lookup, Value as QueryValue};
-pub use parser::QueryError;
+pub use rows::Grouping;
