@@ -56,10 +56,16 @@ fn is_conflict(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::PreconditionFailed | ErrorKind::AlreadyExists | ErrorKind::NotFound)
 }
 
+/// Whether the same request may go better later. What is no answer at all (a redirect, a page of a captive portal) will not.
+fn is_passing(error: &Error) -> bool {
+    use ErrorKind::{Network, Throttled, Timeout, Unavailable};
+    matches!(error.kind(), Throttled | Unavailable | Timeout | Network)
+}
+
 impl Retry {
     /// How long to wait before the next attempt, after `attempt` attempts and `elapsed` time; `None` gives up.
     fn wait(&self, attempt: u32, elapsed: Duration, error: &Error, jitter: f64) -> Option<Duration> {
-        if attempt >= self.max_attempts || !error.is_retryable() {
+        if attempt >= self.max_attempts || !is_passing(error) {
             return None;
         }
         let doublings = (attempt - 1).min(31);

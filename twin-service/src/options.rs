@@ -23,10 +23,10 @@ const MIN_TOKEN_LIFETIME: Duration = Duration::from_secs(60);
 /// A wait that the hub asks for (`Retry-After`) is honoured, unless it would end after `give_up_after`: then the
 /// error comes at once and says how long the hub asks to wait.
 ///
-/// Tried again are: throttling (429) and unavailability (5xx); connections that could not be made; requests
-/// without an answer, if making them twice cannot do more than making them once. A bulk request without an answer is
-/// not made again. A guarded request (with an etag, a creation, a deletion) is; should it then meet a conflict, the
-/// error says that its earlier attempt may have been what changed the thing.
+/// Made again are requests that met throttling (429) or unavailability (5xx), that found no connection, or that got no
+/// answer, if making them twice cannot do more than making them once. A bulk request without an answer is not made
+/// again. A guarded one (with an etag, a creation, a deletion) is; should it then meet a conflict, the error says that
+/// its earlier attempt may have been what changed the thing.
 ///
 /// ```
 /// use std::time::Duration;
