@@ -5,12 +5,15 @@
 //! | [`options`] | every knob of a connection, with its default |
 //! | `tls` | trust and client certificates as a rustls configuration |
 //! | `dial`, `proxy`, `ws` | from a name to a byte stream |
-//! | `mqtt` | MQTT 3.1.1 packets over a byte stream, speaking twin-core's vocabulary |
+//! | [`mqtt`] | MQTT 3.1.1 packets over a byte stream, speaking twin-core's vocabulary |
 //! | [`http`] | one REST request after another |
 
+mod dial;
 pub mod http;
+pub mod mqtt;
 pub mod options;
 mod proxy;
 mod tls;
+mod ws;
 
 pub use options::{ClientCertificate, MAX_KEEP_ALIVE, Options, Proxy};

@@ -1,9 +1,16 @@
 //! HTTP proxies: which one to take, and CONNECT through it.
 use std::env;
 
-use twin_core::{Error, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use twin_core::{Error, ErrorKind, Result};
+use zeroize::Zeroizing;
 
 use crate::Proxy;
+
+/// Largest head of a proxy's answer that is read, in bytes.
+const MAX_ANSWER_HEAD: usize = 8 * 1024;
 
 /// The port of a proxy whose URL names none (the scheme's).
 const DEFAULT_PORT: u16 = 80;
@@ -103,9 +110,94 @@ fn is_excepted(list: &str, host: &str) -> bool {
     })
 }
 
+/// Asks the proxy at the other end of `stream` for a tunnel to `host:port`.
+pub(crate) async fn connect(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    proxy: &ProxyServer,
+    host: &str,
+    port: u16,
+) -> Result<()> {
+    let (me, bracketed) = (
+        format!("the proxy '{}:{}'", proxy.host, proxy.port),
+        if host.contains(':') { format!("[{host}]") } else { host.to_string() },
+    );
+    let lost = |e: std::io::Error| {
+        Error::new(ErrorKind::Network, format!("{me} broke the connection off: {e}")).with_source(e)
+    };
+    let mut request =
+        Zeroizing::new(format!("CONNECT {bracketed}:{port} HTTP/1.1\r\nHost: {bracketed}:{port}\r\n"));
+    if let Some((user, password)) = &proxy.login {
+        let login = Zeroizing::new(format!("{user}:{password}"));
+        request.push_str("Proxy-Authorization: Basic ");
+        request.push_str(&Zeroizing::new(STANDARD.encode(login.as_bytes())));
+        request.push_str("\r\n");
+    }
+    request.push_str("\r\n");
+    stream.write_all(request.as_bytes()).await.map_err(lost)?;
+    let mut head = Vec::new();
+    // One byte at a time, so that nothing behind the head is swallowed; it is one short answer per connection.
+    while !head.ends_with(b"\r\n\r\n") {
+        if head.len() >= MAX_ANSWER_HEAD {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("{me} answered with more than {MAX_ANSWER_HEAD} bytes"),
+            ));
+        }
+        head.push(stream.read_u8().await.map_err(lost)?);
+    }
+    let line = String::from_utf8_lossy(&head);
+    let line = line.lines().next().unwrap_or_default();
+    match line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).and_then(|s| s.parse::<u16>().ok()) {
+        Some(200..=299) => Ok(()),
+        Some(status) => {
+            let (kind, advice) = match status {
+                407 => {
+                    (ErrorKind::Unauthorized, "it wants a user and password (http://user:password@host:port)")
+                }
+                403 => (ErrorKind::Forbidden, "it does not let us go there"),
+                500..=599 => (ErrorKind::Unavailable, "it cannot reach the hub"),
+                _ => (ErrorKind::Protocol, "it does not take CONNECT"),
+            };
+            Err(Error::new(kind, format!("{me} refused a tunnel to {host}:{port}: {advice}"))
+                .with_status(status))
+        }
+        None => Err(Error::new(ErrorKind::Protocol, format!("{me} does not answer in HTTP"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn tunnels() {
+        let proxy = parse("http://u:p%40ss@p:1").unwrap();
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\nx: y\r\n\r\n", None),
+            ("HTTP/1.0 200\r\n\r\n", None),
+            ("HTTP/1.1 407 Auth\r\n\r\n", Some(ErrorKind::Unauthorized)),
+            ("HTTP/1.1 403 No\r\n\r\n", Some(ErrorKind::Forbidden)),
+            ("HTTP/1.1 502 Bad\r\n\r\n", Some(ErrorKind::Unavailable)),
+            ("HTTP/1.1 400 Bad\r\n\r\n", Some(ErrorKind::Protocol)),
+            ("SSH-2.0-x\r\n\r\n", Some(ErrorKind::Protocol)),
+            ("HTTP/1.1 200 OK\r\n", Some(ErrorKind::Network)),
+            (&"x".repeat(MAX_ANSWER_HEAD + 1), Some(ErrorKind::Protocol)),
+        ] {
+            let (mut ours, mut theirs) = tokio::io::duplex(64 * 1024);
+            theirs.write_all(answer.as_bytes()).await.unwrap();
+            let asked = tokio::spawn(async move {
+                let mut request = [0; 512];
+                let n = theirs.read(&mut request).await.unwrap();
+                String::from_utf8(request[..n].to_vec()).unwrap()
+            });
+            let result = connect(&mut ours, &proxy, "::1", 8883).await;
+            assert_eq!(result.err().map(|e| e.kind()), expected, "{answer}");
+            assert_eq!(
+                asked.await.unwrap(),
+                "CONNECT [::1]:8883 HTTP/1.1\r\nHost: [::1]:8883\r\nProxy-Authorization: Basic dTpwQHNz\r\n\r\n"
+            );
+        }
+    }
 
     #[test]
     fn urls() {

@@ -1,0 +1,305 @@
+//! One live MQTT connection, driven by its owner.
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use rumqttc::mqttbytes::v4::{Packet, PubAck, Publish, Subscribe, SubscribeReasonCode, Unsubscribe};
+use rumqttc::mqttbytes::{self, QoS};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::timeout;
+use twin_core::wire::{Channel, Heard, Said, mqtt as grammar};
+use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
+
+use super::keep_alive::{Due, KeepAlive};
+use crate::tls;
+
+/// Largest packet taken or sent, in bytes: twice what IoT Hub lets a message have, since a twin's documented size does
+/// not count escapes.
+const MAX_PACKET: usize = 512 * 1024;
+/// Most that waits to be sent, in bytes. More means that the hub stopped reading long ago.
+const MAX_OUTBOX: usize = 4 * 1024 * 1024;
+/// Read at once, in bytes. On the stack: a connection that waits owns no read buffer.
+const READ_PIECE: usize = 4096;
+/// Most (un)subscriptions that wait for their answer; there are five channels.
+const MAX_SUBSCRIBING: usize = 16;
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A byte stream in both directions.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// One live MQTT connection. It does nothing unless [`Connection::next`] is polled; it ends when dropped, without a
+/// word, or by [`Connection::close`], with DISCONNECT and TLS's close_notify.
+pub struct Connection {
+    io: Box<dyn Io>,
+    host: HostName,
+    key: TwinKey,
+    inbox: BytesMut,
+    outbox: BytesMut,
+    unflushed: bool,
+    subscribing: Vec<(u16, Channel)>,
+    last_packet_id: u16,
+    keep_alive: KeepAlive,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("host", &self.host).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    pub(super) fn new(io: Box<dyn Io>, host: HostName, key: TwinKey, keep_alive: Duration) -> Self {
+        Connection {
+            io,
+            host,
+            key,
+            inbox: BytesMut::new(),
+            outbox: BytesMut::new(),
+            unflushed: false,
+            subscribing: Vec::new(),
+            last_packet_id: 0,
+            keep_alive: KeepAlive::new(keep_alive),
+        }
+    }
+
+    /// Puts something into the outbox; [`Connection::next`] sends it.
+    ///
+    /// # Errors
+    /// [`TooLarge`](ErrorKind::TooLarge) if MQTT or IoT Hub cannot take it, [`Network`](ErrorKind::Network) if the hub
+    /// stopped reading. The connection is of no more use then.
+    pub fn say(&mut self, said: &Said) -> Result<()> {
+        match said {
+            Said::Subscribe(channel) => {
+                let id = self.subscribing(*channel)?;
+                let qos = match channel {
+                    Channel::CloudToDevice | Channel::Inputs => QoS::AtLeastOnce,
+                    _ => QoS::AtMostOnce,
+                };
+                let mut packet = Subscribe::new(grammar::say_filter(&self.key, *channel), qos);
+                packet.pkid = id;
+                self.put(Packet::Subscribe(packet))
+            }
+            Said::Unsubscribe(channel) => {
+                let id = self.subscribing(*channel)?;
+                let mut packet = Unsubscribe::new(grammar::say_filter(&self.key, *channel));
+                packet.pkid = id;
+                self.put(Packet::Unsubscribe(packet))
+            }
+            other => {
+                let said = grammar::say(&self.key, other)
+                    .ok_or_else(|| Error::new(ErrorKind::NotSupported, "MQTT has no words for this"))?;
+                if said.topic.len() > usize::from(u16::MAX) {
+                    return Err(Error::new(ErrorKind::TooLarge, "the topic is over MQTT's 65,535 bytes"));
+                }
+                let qos = if said.at_least_once { QoS::AtLeastOnce } else { QoS::AtMostOnce };
+                let mut packet = Publish::from_bytes(said.topic, qos, said.payload);
+                if said.at_least_once {
+                    packet.pkid = self.packet_id();
+                }
+                self.put(Packet::Publish(packet))
+            }
+        }
+    }
+
+    /// Sends what waits, keeps the connection alive, and returns the next thing the hub says. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Network`](ErrorKind::Network) when the connection is gone, [`Timeout`](ErrorKind::Timeout) when a ping was
+    /// not answered, [`Protocol`](ErrorKind::Protocol) when the hub said something that MQTT does not allow. The
+    /// connection is of no more use then.
+    pub async fn next(&mut self) -> Result<Heard> {
+        loop {
+            let packet = self.next_packet().await?;
+            if let Some(heard) = self.hear(packet)? {
+                return Ok(heard);
+            }
+        }
+    }
+
+    /// Says goodbye, within two seconds. What waits in the outbox is sent first.
+    pub async fn close(mut self) {
+        if self.put(Packet::Disconnect).is_ok() {
+            let goodbye = poll_fn(|cx| {
+                ready!(self.poll_send(cx))?;
+                Pin::new(&mut self.io).poll_shutdown(cx).map_err(|e| lost(&e, &self.host))
+            });
+            let _: Result<Result<()>, _> = timeout(GOODBYE, goodbye).await;
+        }
+    }
+
+    pub(super) async fn next_packet(&mut self) -> Result<Packet> {
+        poll_fn(|cx| self.poll_packet(cx)).await
+    }
+
+    fn poll_packet(&mut self, cx: &mut Context<'_>) -> Poll<Result<Packet>> {
+        loop {
+            match Packet::read(&mut self.inbox, MAX_PACKET) {
+                Ok(packet) => {
+                    if self.inbox.is_empty() {
+                        self.inbox = BytesMut::new();
+                    }
+                    self.keep_alive.heard();
+                    return Poll::Ready(Ok(packet));
+                }
+                Err(mqttbytes::Error::InsufficientBytes(_)) => {}
+                Err(e) => return Poll::Ready(Err(self.protocol(e))),
+            }
+            // Not waited for: a hub that does not read may still write, and must not escape the ping.
+            if let Poll::Ready(Err(e)) = self.poll_send(cx) {
+                return Poll::Ready(Err(e));
+            }
+            match self.keep_alive.poll(cx) {
+                Poll::Ready(Due::Ping) => {
+                    self.put(Packet::PingReq)?;
+                    continue;
+                }
+                Poll::Ready(Due::Dead) => {
+                    return Poll::Ready(Err(Error::new(
+                        ErrorKind::Timeout,
+                        format!("'{}' did not answer a ping; the connection is given up", self.host),
+                    )));
+                }
+                Poll::Pending => {}
+            }
+            ready!(self.poll_fill(cx))?;
+        }
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut piece = [MaybeUninit::uninit(); READ_PIECE];
+        let mut piece = ReadBuf::uninit(&mut piece);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut piece)).map_err(|e| lost(&e, &self.host))?;
+        if piece.filled().is_empty() {
+            return Poll::Ready(Err(Error::new(
+                ErrorKind::Network,
+                format!("'{}' closed the connection", self.host),
+            )));
+        }
+        self.inbox.extend_from_slice(piece.filled());
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        while !self.outbox.is_empty() {
+            let n = ready!(Pin::new(&mut self.io).poll_write(cx, &self.outbox))
+                .and_then(|n| if n == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(n) })
+                .map_err(|e| lost(&e, &self.host))?;
+            self.outbox.advance(n);
+            self.unflushed = true;
+            self.keep_alive.sent();
+        }
+        if self.unflushed {
+            self.outbox = BytesMut::new();
+            ready!(Pin::new(&mut self.io).poll_flush(cx)).map_err(|e| lost(&e, &self.host))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn put(&mut self, packet: Packet) -> Result<()> {
+        if self.outbox.len() + packet.size() > MAX_OUTBOX {
+            return Err(Error::new(ErrorKind::Network, format!("'{}' has stopped reading", self.host)));
+        }
+        match packet.write(&mut self.outbox, MAX_PACKET) {
+            Ok(_) => Ok(()),
+            Err(mqttbytes::Error::OutgoingPacketTooLarge { pkt_size, max }) => Err(Error::new(
+                ErrorKind::TooLarge,
+                format!("a packet of {pkt_size} bytes is over the limit of {max}"),
+            )),
+            Err(e) => Err(Error::new(ErrorKind::Internal, format!("an MQTT packet cannot be written: {e}"))),
+        }
+    }
+
+    fn packet_id(&mut self) -> u16 {
+        self.last_packet_id = self.last_packet_id.checked_add(1).unwrap_or(1);
+        self.last_packet_id
+    }
+
+    fn subscribing(&mut self, channel: Channel) -> Result<u16> {
+        if self.subscribing.len() >= MAX_SUBSCRIBING {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("'{}' leaves subscriptions unanswered", self.host),
+            ));
+        }
+        let id = self.packet_id();
+        self.subscribing.push((id, channel));
+        Ok(id)
+    }
+
+    fn subscribed(&mut self, id: u16) -> Option<Channel> {
+        let at = self.subscribing.iter().position(|(asked, _)| *asked == id)?;
+        Some(self.subscribing.swap_remove(at).1)
+    }
+
+    /// What a packet says to the device; `None` if it is MQTT's own business, or nobody's.
+    fn hear(&mut self, packet: Packet) -> Result<Option<Heard>> {
+        Ok(match packet {
+            Packet::Publish(publish) => {
+                match publish.qos {
+                    QoS::AtMostOnce => {}
+                    QoS::AtLeastOnce => self.put(Packet::PubAck(PubAck::new(publish.pkid)))?,
+                    QoS::ExactlyOnce => {
+                        return Err(Error::new(
+                            ErrorKind::Protocol,
+                            format!("'{}' used QoS 2, which nobody asked for", self.host),
+                        ));
+                    }
+                }
+                let heard = grammar::hear_hub(&self.key, &publish.topic, publish.payload);
+                if heard.is_none() {
+                    tracing::debug!(device = %self.key, "a message on a topic that is none of ours is ignored");
+                }
+                heard
+            }
+            Packet::SubAck(answer) => self.subscribed(answer.pkid).map(|channel| Heard::Subscribed {
+                channel,
+                granted: matches!(answer.return_codes.first(), Some(SubscribeReasonCode::Success(_))),
+            }),
+            Packet::UnsubAck(answer) => self.subscribed(answer.pkid).map(Heard::Unsubscribed),
+            Packet::PingResp | Packet::PubAck(_) => None,
+            other => return Err(self.protocol(format!("{} is not for a hub to say", name(&other)))),
+        })
+    }
+
+    fn protocol(&self, what: impl fmt::Display) -> Error {
+        Error::new(ErrorKind::Protocol, format!("'{}' does not keep to MQTT 3.1.1: {what}", self.host))
+    }
+}
+
+fn name(packet: &Packet) -> &'static str {
+    match packet {
+        Packet::Connect(_) => "CONNECT",
+        Packet::ConnAck(_) => "a second CONNACK",
+        Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_) => "a packet of QoS 2",
+        Packet::Subscribe(_) => "SUBSCRIBE",
+        Packet::Unsubscribe(_) => "UNSUBSCRIBE",
+        Packet::PingReq => "PINGREQ",
+        Packet::Disconnect => "DISCONNECT",
+        _ => "a packet",
+    }
+}
+
+/// The error for a connection that broke.
+pub(super) fn lost(error: &io::Error, host: &HostName) -> Error {
+    if let Some(error) = tls::classify(error, host.host()) {
+        return error;
+    }
+    match error.kind() {
+        io::ErrorKind::InvalidData => Error::new(ErrorKind::Protocol, format!("'{host}' sent {error}")),
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => {
+            Error::new(ErrorKind::Network, format!("the connection to '{host}' was lost"))
+        }
+        _ => Error::new(ErrorKind::Network, format!("the connection to '{host}' was lost: {error}")),
+    }
+}
