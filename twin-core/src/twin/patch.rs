@@ -1,15 +1,18 @@
-//! Patches: parse, don't validate.
+//! Patches of one section: parse, don't validate.
 
-use super::{Object, SectionName, Violation};
-use serde_json::Value;
+use super::limits::{SectionName, Violation};
+use super::strict::{self, NotStrict};
+use super::{Object, merge, shape};
 
-/// A merge patch (or whole new content) for one section that obeys every shape rule of facts 1.5: keys,
-/// string lengths, integer range, depth, array rules. Can only be built valid.
-#[derive(Clone, Debug, PartialEq)]
+/// A merge patch (or whole new content) for one section that obeys every shape rule: names, string lengths, integer
+/// range, depth, array rules (see [`limits`](super::limits)). Can only be built valid.
+///
+/// Whether the section would grow too large is for [`Section`](super::Section) to say, which knows what is there.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch(Object);
 
 /// Options of the shape check.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Arrays allowed (api-version ≥ 2019-10-01). Default true.
     pub arrays: bool,
@@ -19,54 +22,73 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { arrays: true, nulls: true }
+        Rules::PATCH
     }
 }
 
+impl Rules {
+    /// A merge patch by today's api-versions.
+    pub const PATCH: Rules = Rules { arrays: true, nulls: true };
+    /// Whole new content by today's api-versions: a null would mean nothing.
+    pub const REPLACE: Rules = Rules { arrays: true, nulls: false };
+}
+
 impl Patch {
-    /// Checks an object against the rules, for `section`.
+    /// Checks an object against the rules, for `section`. Any member named with a `$` is refused: 400004.
     pub fn new(section: SectionName, object: Object, rules: Rules) -> Result<Patch, Violation> {
-        todo!()
+        shape::check(section, &object, rules)?;
+        Ok(Patch(object))
     }
+
+    /// Parses bytes of JSON: refuses an empty body (400005 ArgumentNull), invalid UTF-8, non-JSON, duplicate names
+    /// and a non-object (400006 IotHubFormatError), then checks the shape (400004 ArgumentInvalid).
+    pub fn parse(section: SectionName, json: &[u8], rules: Rules) -> Result<Patch, Violation> {
+        let object = strict::object(section.path(), json).map_err(|why| refuse(section.path(), why))?;
+        Patch::new(section, object, rules)
+    }
+
     /// The checked object.
     pub fn as_object(&self) -> &Object {
         &self.0
     }
+
     /// The checked object.
     pub fn into_object(self) -> Object {
         self.0
     }
-    /// Parses bytes of JSON: refuses invalid UTF-8, non-JSON, duplicate keys, a non-object (400006 IotHubFormatError), then checks shape.
-    pub fn parse(section: SectionName, json: &[u8], rules: Rules) -> Result<Patch, Violation> {
-        todo!()
+
+    /// Whether the patch names no member. The hub counts such a patch as a change of version all the same.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
-    /// Merges a later patch into this one, so that applying the result equals applying both in turn.
-    pub fn then(self, later: Patch) -> Patch {
-        todo!()
+
+    /// Makes one patch of this one and a later one, such that applying it equals applying both in turn, whatever the
+    /// target. Gives both back where no merge patch can say that: where this one removes or overwrites a member
+    /// with something that is no object and the later one puts an object there (`{"a":null}` then
+    /// `{"a":{"b":1}}`: the old `a` has to be gone, and a single patch could only add to it). Those stay two patches.
+    pub fn then(mut self, later: Patch) -> Result<Patch, (Patch, Patch)> {
+        if !merge::composes(&self.0, &later.0) {
+            return Err((self, later));
+        }
+        merge::compose(&mut self.0, later.0);
+        Ok(self)
     }
 }
 
-/// What a service writes to a twin in one PATCH or PUT body. Read-only members of whole-twin bodies are
-/// ignored (facts 0.6): etag, version, identity fields, reported, `$metadata`, `$version`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TwinPatch {
-    /// `tags`, if the body names it. `{"tags": null}` in a PATCH counts as absent (facts 1.4).
-    pub tags: Option<Patch>,
-    /// `properties.desired`, if the body names it.
-    pub desired: Option<Patch>,
-    /// In a PATCH, `properties.desired: null` was sent: remove every member (node e2e expects nulls notified, facts node 4.1).
-    pub clear_desired: bool,
-    /// The body's `etag`, for information (If-Match decides).
-    pub etag: Option<super::ETag>,
+/// What the service answers to a body that is no strict JSON object.
+pub(crate) fn refuse(label: &str, why: NotStrict) -> Violation {
+    let what = if label.is_empty() { "The twin" } else { label };
+    match why {
+        NotStrict::Empty => Violation::empty(label, format!("BadRequest: the body for {what} is empty.")),
+        NotStrict::TooDeep { path } => shape::too_deep(&path),
+        NotStrict::HugeInteger { path } => shape::out_of_range(&path),
+        NotStrict::Duplicate { ref path } => {
+            Violation::format(path.clone(), format!("The body for {what} cannot be read: {why}."))
+        }
+        why => Violation::format(label, format!("The body for {what} cannot be read: {why}.")),
+    }
 }
 
-impl TwinPatch {
-    /// Parses a PATCH or PUT body.
-    pub fn parse(json: &[u8], rules: Rules) -> Result<TwinPatch, Violation> {
-        todo!()
-    }
-    /// The body that says this patch.
-    pub fn to_json(&self) -> Value {
-        todo!()
-    }
-}
+#[cfg(test)]
+#[path = "patch_tests.rs"]
+mod tests;
