@@ -131,9 +131,9 @@ pub enum BinaryOp {
     Gt,
     /// `>=`
     Ge,
-    /// `IN`
+    /// `IN`: the right side is an array constant or a path
     In,
-    /// `NIN`
+    /// `NIN`: the right side is an array constant or a path
     Nin,
 }
 

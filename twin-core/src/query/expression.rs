@@ -58,11 +58,11 @@ impl Parser<'_> {
 
     fn binary(&mut self, left: Tall, op: BinaryOp, depth: usize) -> Result<Tall, QueryError> {
         self.advance();
-        let membership = matches!(op, BinaryOp::In | BinaryOp::Nin);
-        if membership && self.is_symbol("(") {
-            return Err(self.unexpected(&format!("'[': a list stands in brackets, like {op} ['a', 'b']")));
-        }
-        let right = self.operand(precedence(op) + 1, depth + 1)?;
+        let right = if matches!(op, BinaryOp::In | BinaryOp::Nin) {
+            self.list(op, depth + 1)?
+        } else {
+            self.operand(precedence(op) + 1, depth + 1)?
+        };
         let height = left.height.max(right.height);
         let result = self.taller(Expr::Binary(Box::new(left.expr), op, Box::new(right.expr)), height)?;
         if precedence(op) == COMPARISON && self.binary_op().is_some_and(|next| precedence(next) == COMPARISON)
@@ -70,6 +70,17 @@ impl Parser<'_> {
             return Err(self.unexpected("AND or OR: comparisons do not chain, write a < b AND b < c"));
         }
         Ok(result)
+    }
+
+    /// The right side of `IN` and `NIN`: a list constant or a path.
+    fn list(&mut self, op: BinaryOp, depth: usize) -> Result<Tall, QueryError> {
+        match self.peek() {
+            Kind::Symbol("[") | Kind::Escaped(_) => self.atom(depth),
+            Kind::Word(word) if !is_one_of(word, LITERALS) && self.peek_second() != &Kind::Symbol("(") => {
+                self.atom(depth)
+            }
+            _ => Err(self.unexpected(&format!("'[': a list stands in brackets, like {op} ['a', 'b']"))),
+        }
     }
 
     fn binary_op(&self) -> Option<BinaryOp> {

@@ -21,9 +21,7 @@ impl Query {
     /// ```
     pub fn parse(text: &str) -> Result<Query, QueryError> {
         let mut parser = Parser::new(text, Source::Devices)?;
-        let query = parser.query()?;
-        parser.end()?;
-        Ok(query)
+        parser.query()
     }
 
     /// Parses a bare condition, as a job's `queryCondition` and a configuration's `targetCondition` carry it: a
@@ -77,6 +75,7 @@ impl<'t> Parser<'t> {
         let condition = if self.take_word("WHERE") { Some(self.expression()?) } else { None };
         let group_at = self.at;
         let group_by = if self.take_word("GROUP") { self.group_by()? } else { Vec::new() };
+        self.end()?;
         let query = Query { top, select, source: self.source, condition, group_by };
         self.check_shape(&query, select_at, group_at)?;
         Ok(query)
