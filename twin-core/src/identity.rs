@@ -4,13 +4,18 @@
 //! Node, Python and .NET SDKs send. Read generously, printed exactly: the Node SDK sends a new device with its
 //! own defaults (`"connectionState": "disconnected"`, `"cloudToDeviceMessageCount": "0"`, null times and key slots).
 
+mod authentication;
+mod members;
+
 use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::auth::Key;
+pub use authentication::Authentication;
+use members::{Members, refused, wrong};
+
 use crate::twin::Object;
-use crate::{DeviceId, ETag, ModuleId, Timestamp, TwinKey, error::Error, error::Result};
+use crate::{DeviceId, ETag, ModuleId, Timestamp, TwinKey, error::Result};
 
 /// Longest `statusReason`, in characters.
 pub const MAX_STATUS_REASON_CHARS: usize = 128;
@@ -31,42 +36,6 @@ impl Status {
         match self {
             Status::Enabled => "enabled",
             Status::Disabled => "disabled",
-        }
-    }
-}
-
-/// How an identity proves itself.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Authentication {
-    /// `sas`: either key
-    Sas {
-        /// `symmetricKey.primaryKey`
-        primary: Key,
-        /// `symmetricKey.secondaryKey`
-        secondary: Key,
-    },
-    /// `selfSigned`: hex SHA-1 or SHA-256 thumbprints, upper-case without separators
-    SelfSigned {
-        /// `x509Thumbprint.primaryThumbprint`
-        primary: Option<String>,
-        /// `x509Thumbprint.secondaryThumbprint`
-        secondary: Option<String>,
-    },
-    /// `certificateAuthority`
-    CertificateAuthority,
-    /// `none`
-    None,
-}
-
-impl Authentication {
-    /// `sas`, `selfSigned`, `certificateAuthority` or `none`: what `authentication.type` and the twin's
-    /// `authenticationType` say.
-    pub const fn type_name(&self) -> &'static str {
-        match self {
-            Authentication::Sas { .. } => "sas",
-            Authentication::SelfSigned { .. } => "selfSigned",
-            Authentication::CertificateAuthority => "certificateAuthority",
-            Authentication::None => "none",
         }
     }
 }
@@ -149,7 +118,7 @@ impl Identity {
         let Value::Object(members) = value else {
             return Err(wrong("identity", "an object"));
         };
-        let mut from = Members { path: "", members };
+        let mut from = Members::root(members);
         let device = DeviceId::new(from.text("deviceId")?.ok_or_else(|| wrong("deviceId", "there"))?)
             .map_err(refused("deviceId"))?;
         let module = from.text("moduleId")?.filter(|id| !id.is_empty());
@@ -177,15 +146,13 @@ impl Identity {
         identity.device_scope = from.text("deviceScope")?;
         identity.parent_scopes = from.texts("parentScopes")?;
         if let Some(authentication) = from.object("authentication", "authentication")? {
-            identity.authentication = authentication_from(authentication)?;
+            identity.authentication = authentication::read(authentication)?;
         }
         if let Some(mut capabilities) = from.object("capabilities", "capabilities")? {
             identity.edge = capabilities.boolean("iotEdge")?;
-            if !capabilities.members.is_empty() {
-                from.members.insert("capabilities".into(), Value::Object(capabilities.members));
-            }
+            from.put_back("capabilities", capabilities);
         }
-        identity.extra = from.members;
+        identity.extra = from.rest();
         Ok(identity)
     }
 
@@ -200,7 +167,7 @@ impl Identity {
         put("connectionStateUpdatedTime", json!(self.connection_state_updated_time));
         put("lastActivityTime", json!(self.last_activity_time));
         put("cloudToDeviceMessageCount", json!(self.cloud_to_device_message_count));
-        put("authentication", authentication_to(self.authentication.as_ref()));
+        put("authentication", authentication::print(self.authentication.as_ref()));
         if let Some(module) = &self.module_id {
             put("moduleId", json!(module.as_str()));
             put("managedBy", json!(self.managed_by));
@@ -241,157 +208,6 @@ impl fmt::Debug for Identity {
             .field("parent_scopes", &self.parent_scopes)
             .field("extra", &self.extra.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
-    }
-}
-
-fn authentication_from(mut from: Members) -> Result<Option<Authentication>> {
-    let kind = from.text("type")?;
-    let thumbprints = thumbprints_from(&mut from)?;
-    let given = matches!(&thumbprints, (Some(_), _) | (_, Some(_)));
-    match kind.as_deref() {
-        Some(kind) if kind.eq_ignore_ascii_case("sas") => keys_from(&mut from),
-        None if !given => keys_from(&mut from),
-        None => Ok(Some(Authentication::SelfSigned { primary: thumbprints.0, secondary: thumbprints.1 })),
-        Some(kind) if kind.eq_ignore_ascii_case("selfSigned") => {
-            Ok(Some(Authentication::SelfSigned { primary: thumbprints.0, secondary: thumbprints.1 }))
-        }
-        Some(kind) if kind.eq_ignore_ascii_case("certificateAuthority") => {
-            Ok(Some(Authentication::CertificateAuthority))
-        }
-        Some(kind) if kind.eq_ignore_ascii_case("none") => Ok(Some(Authentication::None)),
-        Some(_) => Err(wrong("authentication.type", "'sas', 'selfSigned', 'certificateAuthority' or 'none'")),
-    }
-}
-
-fn keys_from(from: &mut Members) -> Result<Option<Authentication>> {
-    const PATH: &str = "authentication.symmetricKey";
-    let Some(mut keys) = from.object("symmetricKey", PATH)? else { return Ok(None) };
-    let mut slot = |name: &str| -> Result<Option<Key>> {
-        let text = keys.text(name)?.map(zeroize::Zeroizing::new).filter(|text| !text.trim().is_empty());
-        text.map(|text| Key::from_base64(&text)).transpose().map_err(refused(&format!("{PATH}.{name}")))
-    };
-    match (slot("primaryKey")?, slot("secondaryKey")?) {
-        (None, None) => Ok(None),
-        (Some(primary), Some(secondary)) => Ok(Some(Authentication::Sas { primary, secondary })),
-        _ => Err(wrong(PATH, "two keys, or none for the hub to make both")),
-    }
-}
-
-fn thumbprints_from(from: &mut Members) -> Result<(Option<String>, Option<String>)> {
-    const PATH: &str = "authentication.x509Thumbprint";
-    let Some(mut both) = from.object("x509Thumbprint", PATH)? else { return Ok((None, None)) };
-    let mut slot = |name: &str| -> Result<Option<String>> {
-        let text = both.text(name)?.filter(|text| !text.trim().is_empty());
-        text.map(|text| thumbprint(&text, &format!("{PATH}.{name}"))).transpose()
-    };
-    Ok((slot("primaryThumbprint")?, slot("secondaryThumbprint")?))
-}
-
-/// 40 (SHA-1) or 64 (SHA-256) hex digits; colons and spaces, which tools print between them, are taken out.
-fn thumbprint(text: &str, path: &str) -> Result<String> {
-    let hex: String = text.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
-    if matches!(hex.len(), 40 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-        Ok(hex.to_ascii_uppercase())
-    } else {
-        Err(wrong(path, "a thumbprint of 40 (SHA-1) or 64 (SHA-256) hex digits"))
-    }
-}
-
-fn authentication_to(authentication: Option<&Authentication>) -> Value {
-    let secret = |key: &Key| Value::String(key.expose_base64().to_string());
-    let (keys, prints) = match authentication {
-        Some(Authentication::Sas { primary, secondary }) => {
-            ((secret(primary), secret(secondary)), (None, None))
-        }
-        Some(Authentication::SelfSigned { primary, secondary }) => {
-            ((Value::Null, Value::Null), (primary.as_deref(), secondary.as_deref()))
-        }
-        _ => ((Value::Null, Value::Null), (None, None)),
-    };
-    json!({
-        "symmetricKey": {"primaryKey": keys.0, "secondaryKey": keys.1},
-        "x509Thumbprint": {"primaryThumbprint": prints.0, "secondaryThumbprint": prints.1},
-        "type": authentication.map_or("sas", Authentication::type_name),
-    })
-}
-
-/// Members still to be read, at a place that errors name.
-struct Members {
-    path: &'static str,
-    members: Object,
-}
-
-impl Members {
-    fn take(&mut self, name: &str) -> Option<Value> {
-        self.members.remove(name).filter(|value| !value.is_null())
-    }
-
-    fn at(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
-    }
-
-    fn text(&mut self, name: &str) -> Result<Option<String>> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(wrong(&self.at(name), "a string")),
-        }
-    }
-
-    fn texts(&mut self, name: &str) -> Result<Vec<String>> {
-        let strings = || wrong(name, "an array of strings");
-        match self.take(name) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(all)) => {
-                all.iter().map(|v| v.as_str().map(str::to_owned).ok_or_else(strings)).collect()
-            }
-            Some(_) => Err(strings()),
-        }
-    }
-
-    fn time(&mut self, name: &str) -> Result<Timestamp> {
-        match self.text(name)? {
-            None => Ok(Timestamp::NEVER),
-            Some(text) => text.parse().map_err(refused(name)),
-        }
-    }
-
-    /// A number, or (Node) its text.
-    fn count(&mut self, name: &str) -> Result<u32> {
-        let number = match self.take(name) {
-            None => Some(0),
-            Some(Value::String(text)) => text.parse().ok(),
-            Some(other) => other.as_u64().and_then(|n| u32::try_from(n).ok()),
-        };
-        number.ok_or_else(|| wrong(name, "a number from 0 on"))
-    }
-
-    fn boolean(&mut self, name: &str) -> Result<bool> {
-        match self.take(name) {
-            None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(flag),
-            Some(_) => Err(wrong(&self.at(name), "true or false")),
-        }
-    }
-
-    fn object(&mut self, name: &str, path: &'static str) -> Result<Option<Members>> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Object(members)) => Ok(Some(Members { path, members })),
-            Some(_) => Err(wrong(path, "an object")),
-        }
-    }
-}
-
-fn wrong(path: &str, wanted: &str) -> Error {
-    Error::invalid(format!("identity: '{path}' must be {wanted}"))
-        .with_code(400_004)
-        .with_code_name("ArgumentInvalid")
-}
-
-fn refused(path: &str) -> impl Fn(Error) -> Error {
-    move |e| {
-        e.context(format_args!("identity: '{path}'")).with_code(400_004).with_code_name("ArgumentInvalid")
     }
 }
 

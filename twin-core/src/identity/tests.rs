@@ -1,4 +1,5 @@
 use super::*;
+use crate::auth::Key;
 
 const KEY_1: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const KEY_2: &str = "/////////////////////w==";

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::Value;
 
 use super::Answer;
 use super::requests::{End, Outbox, Waiter, done, earliest};
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::twin::Object;
+use crate::twin::merge::{compose, composes};
 use crate::wire::Rid;
 
 /// Largest single report, in bytes of JSON: the hub's message size (IoT Hub quotas).
@@ -261,29 +261,6 @@ fn refused(out: &mut Outbox, report: Report, error: &Error, maybe_done: bool) {
     let unknown = maybe_done || report.waiter.maybe_done;
     let delivery = if unknown { Delivery::Unknown } else { Delivery::Refused };
     done(out, report.waiter.ticket, Err(error.clone().context(WHAT).with_delivery(delivery)));
-}
-
-/// Whether one merge patch can say both, `later` after `first`. Not when `first` removes or replaces something that
-/// `later` puts members into: `{"a":null}` then `{"a":{"b":1}}` empties `a`, and no merge patch does that.
-fn composes(first: &Object, later: &Object) -> bool {
-    later.iter().all(|(name, value)| match (first.get(name), value) {
-        (None, _) => true,
-        (Some(Value::Object(first)), Value::Object(later)) => composes(first, later),
-        (Some(_), Value::Object(_)) => false,
-        (Some(_), _) => true,
-    })
-}
-
-/// Makes `first` say both; nulls stay, for they are said to the hub.
-fn compose(first: &mut Object, later: &Object) {
-    for (name, value) in later {
-        match (first.get_mut(name), value) {
-            (Some(Value::Object(first)), Value::Object(later)) => compose(first, later),
-            _ => {
-                first.insert(name.clone(), value.clone());
-            }
-        }
-    }
 }
 
 /// Bytes of the JSON text, without making it.

@@ -55,13 +55,14 @@ pub(crate) fn composes(first: &Object, later: &Object) -> bool {
     })
 }
 
-/// Makes `first` do what both do in turn; needs [`composes`].
-pub(crate) fn compose(first: &mut Object, later: Object) {
+/// Makes `first` do what both do in turn; needs [`composes`]. Nulls stay: they are still to be said.
+pub(crate) fn compose(first: &mut Object, later: &Object) {
     for (name, value) in later {
-        match (first.get_mut(&name), value) {
+        match (first.get_mut(name), value) {
             (Some(Value::Object(first)), Value::Object(later)) => compose(first, later),
-            (_, value) => {
-                first.insert(name, value);
+            (Some(member), value) => member.clone_from(value),
+            (None, value) => {
+                first.insert(name.clone(), value.clone());
             }
         }
     }

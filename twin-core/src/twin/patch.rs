@@ -70,7 +70,7 @@ impl Patch {
         if !merge::composes(&self.0, &later.0) {
             return Err((self, later));
         }
-        merge::compose(&mut self.0, later.0);
+        merge::compose(&mut self.0, &later.0);
         Ok(self)
     }
 }

@@ -30,6 +30,11 @@ impl Section {
         Section { name, value, metadata, version }
     }
 
+    /// Value, metadata and `$version`, to store them.
+    pub fn into_parts(self) -> (Object, Metadata, u64) {
+        (self.value, self.metadata, self.version)
+    }
+
     /// Which section it is.
     pub fn name(&self) -> SectionName {
         self.name

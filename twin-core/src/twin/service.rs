@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::document::unreadable;
 use super::{ETag, Object, Properties};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::time::Timestamp;
 use crate::{DeviceId, ModuleId, TwinKey};
 
@@ -85,7 +85,8 @@ impl Twin {
         }
     }
 
-    /// Parses the service's document. Needs `deviceId` alone; the error names the member that is wrong.
+    /// Parses the service's document. Needs `deviceId` alone; the error, of kind [`ErrorKind::Protocol`], names the
+    /// member that is wrong.
     ///
     /// A null among the members named in [`Twin`] counts as absent.
     pub fn from_json(value: Value) -> Result<Twin> {
@@ -94,13 +95,13 @@ impl Twin {
         };
         let mut take = |name: &str| rest.remove(name).filter(|value| !value.is_null());
         let device_id = match take("deviceId") {
-            Some(Value::String(id)) => DeviceId::new(id)?,
+            Some(Value::String(id)) => DeviceId::new(id).map_err(bad_id)?,
             other => return Err(unreadable("deviceId", "a string", &other.unwrap_or_default())),
         };
         let module_id = match take("moduleId") {
             None => None,
             Some(Value::String(id)) if id.is_empty() => None,
-            Some(Value::String(id)) => Some(ModuleId::new(id)?),
+            Some(Value::String(id)) => Some(ModuleId::new(id).map_err(bad_id)?),
             Some(other) => return Err(unreadable("moduleId", "a string", &other)),
         };
         let mut twin = Twin::bare(device_id, module_id);
@@ -268,6 +269,10 @@ impl Twin {
     }
 }
 
+fn bad_id(e: Error) -> Error {
+    Error::new(ErrorKind::Protocol, format!("twin document: {}", e.message()))
+}
+
 impl serde::Serialize for Twin {
     fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
         self.to_json().serialize(to)
@@ -368,6 +373,7 @@ mod tests {
             ),
         ] {
             let error = Twin::from_json(document).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol);
             assert!(error.message().contains(names), "{error}");
         }
     }
