@@ -1,1 +1,56 @@
-//! twin-device
+//! Device twins for devices: open, read the twin, report, hear desired changes, survive bad networks.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | [`DeviceClient`], [`ModuleClient`] | cheap handles on one connection of one device or module |
+//! | [`Builder`] | everything that can be chosen before connecting |
+//! | [`Subscription`] | desired changes, connection states and token expiries as streams |
+//! | [`DeviceTwin`], [`TypedTwin`] | the twin, as JSON and as your own types |
+//! | [`Options`], [`Transport`], [`RetryPolicy`] | how to connect, and when again |
+//! | [`Error`], [`ErrorKind`], [`Delivery`] | what went wrong, and whether the hub may have acted |
+//!
+//! ```no_run
+//! use serde_json::json;
+//! use twin_device::{DesiredChange, DeviceClient};
+//!
+//! # async fn example() -> twin_device::Result<()> {
+//! let client = DeviceClient::from_connection_string("HostName=…;DeviceId=…;SharedAccessKey=…")?.open().await?;
+//! client.report(json!({"connectivity": {"type": "cellular"}})).await?;
+//! let mut changes = client.desired();
+//! while let Some(change) = changes.next().await {
+//!     match change {
+//!         DesiredChange::Whole { desired, version } => println!("all of it at {version}: {desired:?}"),
+//!         DesiredChange::Patch { patch, version } => println!("this leads to {version}: {patch:?}"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//!
+//! - **No desired change is lost.** After every connection the client subscribes, reads the twin and delivers the
+//!   difference; each `$version` comes once and in order, or a [`DesiredChange::Whole`] stands for what was missed.
+//! - **Every request ends**, and its error says whether the hub may have acted ([`Error::delivery`]).
+//! - **Dropping a future gives its request up**; dropping the last handle says goodbye to the hub and ends everything.
+//! - Connections, subscriptions and tokens made from a key are renewed without the application's help.
+
+mod builder;
+mod client;
+mod driver;
+mod fan;
+mod request;
+mod shared;
+mod subscription;
+
+pub use builder::{Builder, Transport};
+pub use client::{Client, Device, DeviceClient, Module, ModuleClient, Reported};
+pub use subscription::Subscription;
+
+pub use twin_core::auth::{Credential, DeviceConnectionString, Key, SasToken};
+pub use twin_core::session::{DesiredChange, RetryPolicy, State};
+pub use twin_core::twin::{DeviceTwin, Object, Patch, Properties, Typed, TypedTwin, diff, merge};
+pub use twin_core::{
+    Delivery, DeviceId, Error, ErrorKind, HostName, ModuleId, Result, Timestamp, TwinKey,
+};
+pub use twin_transport::{ClientCertificate, Options, Proxy};

@@ -1,0 +1,195 @@
+//! Everything that can be chosen before connecting.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use twin_core::auth::{Credential, DeviceConnectionString};
+use twin_core::session::{Config, RetryPolicy, Session};
+use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
+use twin_transport::mqtt::{Carrier, Connector, Endpoint};
+use twin_transport::{ClientCertificate, Options};
+
+use crate::client::{Client, Kind};
+
+/// How the device's words travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// MQTT over TLS, port 8883.
+    #[default]
+    Mqtt,
+    /// MQTT over a secure WebSocket, port 443: for networks that let only HTTPS out.
+    MqttWs,
+}
+
+/// Everything that can be chosen before connecting. Made by [`Client::from_connection_string`] or [`Client::builder`],
+/// ended by [`build`](Builder::build) or [`open`](Builder::open).
+pub struct Builder<K> {
+    endpoint: Endpoint,
+    config: Config,
+    options: Options,
+    user_product_info: Option<String>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K> fmt::Debug for Builder<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("endpoint", &self.endpoint)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: Kind> Builder<K> {
+    pub(crate) fn new(host: HostName, key: TwinKey, credential: Credential) -> Self {
+        Builder {
+            endpoint: Endpoint::new(host.clone(), key.clone()),
+            config: Config::new(host, key, credential),
+            options: Options::default(),
+            user_product_info: None,
+            kind: PhantomData,
+        }
+    }
+
+    pub(crate) fn parse(connection_string: &str) -> Result<Self> {
+        let DeviceConnectionString { host, key, credential, gateway, .. } =
+            DeviceConnectionString::parse(connection_string)?;
+        K::check(&key)?;
+        let mut builder = Builder::new(host, key, credential);
+        builder.endpoint.gateway = gateway;
+        Ok(builder)
+    }
+
+    /// How the device's words travel. Default: [`Transport::Mqtt`]. An explicit port in the host name counts for both.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.endpoint.carrier = match transport {
+            Transport::Mqtt => Carrier::Tls,
+            Transport::MqttWs => Carrier::WebSocket,
+        };
+        self
+    }
+
+    /// Timeouts, trust, proxy, keep-alive: replaces all of them, so call it before [`ca_pem`](Builder::ca_pem) and
+    /// [`client_certificate`](Builder::client_certificate).
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Trusts the certificates in `pem`, beside the system's: a local hub's CA, say.
+    pub fn ca_pem(mut self, pem: impl Into<String>) -> Self {
+        self.options.extra_ca_pem.push(pem.into());
+        self
+    }
+
+    /// What a device with X.509 authentication shows.
+    pub fn client_certificate(mut self, certificate: ClientCertificate) -> Self {
+        self.options.client_certificate = Some(certificate);
+        self
+    }
+
+    /// Connects to this gateway; the device still belongs to the hub of its connection string.
+    pub fn gateway(mut self, gateway: HostName) -> Self {
+        self.endpoint.gateway = Some(gateway);
+        self
+    }
+
+    /// When to connect again. Default: exponential with jitter, without end ([`RetryPolicy::default`]).
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.config.retry = policy;
+        self
+    }
+
+    /// Lifetime of the tokens made from a key. They are renewed when 85 % of it have passed, which over MQTT means a
+    /// short reconnection. Default: 1 h.
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.token_lifetime = lifetime;
+        self
+    }
+
+    /// Longest a request may take in all, reconnections included. Default: 240 s.
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.config.request_timeout = limit;
+        self
+    }
+
+    /// Longest wait for one answer while connected; then the request is made again, or fails. Default: 30 s.
+    pub fn answer_timeout(mut self, limit: Duration) -> Self {
+        self.config.answer_timeout = limit;
+        self
+    }
+
+    /// Whether reports that wait are merged into one message, which leaves the same twin in fewer messages and fewer
+    /// `$version`s. Default: true.
+    pub fn merge_reports(mut self, merge: bool) -> Self {
+        self.config.merge_reports = merge;
+        self
+    }
+
+    /// Who made the device, for the hub's statistics: appended to this library's name and version.
+    pub fn product_info(mut self, text: impl Into<String>) -> Self {
+        self.user_product_info = Some(text.into());
+        self
+    }
+
+    /// The DTDL model that the device announces when it connects. Default: none.
+    pub fn model_id(mut self, id: impl Into<String>) -> Self {
+        self.endpoint.model_id = Some(id.into());
+        self
+    }
+
+    /// Checks everything and makes the client, without connecting: that begins with the first request.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) that names the option and its rule.
+    pub fn build(mut self) -> Result<Client<K>> {
+        if matches!(self.config.credential, Credential::Certificate) && self.options.client_certificate.is_none()
+        {
+            return Err(Error::invalid(
+                "the connection string says x509=true, which wants a client certificate (Builder::client_certificate)",
+            ));
+        }
+        for (what, value, least) in [
+            ("token_lifetime", self.config.token_lifetime, Duration::from_secs(1)),
+            ("request_timeout", self.config.request_timeout, Duration::from_millis(1)),
+            ("answer_timeout", self.config.answer_timeout, Duration::from_millis(1)),
+        ] {
+            if value < least {
+                return Err(Error::invalid(format!("{what} is {value:?}; it must be at least {least:?}")));
+            }
+        }
+        self.endpoint.product_info = Some(product_info(self.user_product_info.as_deref()));
+        let connector = Connector::new(self.endpoint, &self.options)?;
+        let seed = getrandom::u64().map_err(|e| {
+            Error::new(ErrorKind::Internal, format!("the system gives no random numbers: {e}"))
+        })?;
+        let takes_tokens = matches!(self.config.credential, Credential::Token(_));
+        let key = self.config.key.clone();
+        Ok(Client::new(key, takes_tokens, Session::new(self.config, seed), connector))
+    }
+
+    /// [`build`](Builder::build), then [`Client::open`].
+    ///
+    /// # Errors
+    /// Those of both.
+    pub async fn open(self) -> Result<Client<K>> {
+        let client = self.build()?;
+        client.open().await?;
+        Ok(client)
+    }
+}
+
+fn product_info(users: Option<&str>) -> String {
+    let ours = format!(
+        "twin-device/{} ({}; {})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
+    match users {
+        Some(users) if !users.is_empty() => format!("{ours} {users}"),
+        _ => ours,
+    }
+}

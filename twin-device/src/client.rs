@@ -1,0 +1,333 @@
+//! The handles that an application holds.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::runtime;
+use twin_core::auth::{Credential, SasToken};
+use twin_core::session::{Answer, Command, DesiredChange, Session, State, Ticket};
+use twin_core::twin::{DeviceTwin, Patch, SectionName, TypedTwin, typed};
+use twin_core::{DeviceId, Error, ErrorKind, HostName, ModuleId, Result, Timestamp, TwinKey};
+use twin_transport::mqtt::Connector;
+
+use crate::builder::Builder;
+use crate::driver::Driver;
+use crate::request::Request;
+use crate::shared::{Letter, Shared, closed};
+use crate::subscription::{Outlet, Subscription};
+
+/// What kind of identity a [`Client`] speaks for: [`Device`] or [`Module`].
+pub trait Kind: sealed::Sealed + 'static {
+    #[doc(hidden)]
+    fn check(key: &TwinKey) -> Result<()>;
+}
+
+mod sealed {
+    /// Keeps [`super::Kind`] to the two there are.
+    pub trait Sealed {}
+    impl Sealed for super::Device {}
+    impl Sealed for super::Module {}
+}
+
+/// A device.
+#[derive(Debug)]
+pub enum Device {}
+
+/// A module on a device.
+#[derive(Debug)]
+pub enum Module {}
+
+impl Kind for Device {
+    fn check(key: &TwinKey) -> Result<()> {
+        match &key.module {
+            None => Ok(()),
+            Some(module) => Err(Error::invalid(format!(
+                "the connection string is that of module '{module}', not of a device; use ModuleClient"
+            ))),
+        }
+    }
+}
+
+impl Kind for Module {
+    fn check(key: &TwinKey) -> Result<()> {
+        match &key.module {
+            Some(_) => Ok(()),
+            None => Err(Error::invalid(
+                "the connection string is a device's: it has no ModuleId; use DeviceClient",
+            )),
+        }
+    }
+}
+
+/// A device's connection to its hub; see [`Client`].
+pub type DeviceClient = Client<Device>;
+
+/// A module's connection to its hub; see [`Client`].
+pub type ModuleClient = Client<Module>;
+
+/// A connection of a device or module to its hub, used as [`DeviceClient`] or [`ModuleClient`].
+///
+/// A cheap handle: clones share one connection and one task. Requests may be made at any time, connected or not; each
+/// makes the client connect and stay connected. Dropping a request's future gives the request up. Dropping the last
+/// handle closes the connection with a goodbye, and ends the task and every [`Subscription`].
+///
+/// Needs a Tokio runtime with time and I/O: the one in which the first request is made runs the client's task.
+pub struct Client<K> {
+    owner: Arc<Owner>,
+    kind: PhantomData<fn() -> K>,
+}
+
+/// What all handles hold together: the last to go tells the task.
+struct Owner {
+    key: TwinKey,
+    takes_tokens: bool,
+    shared: Arc<Shared>,
+    /// until a first request starts it
+    driver: Mutex<Option<Driver>>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.abandon();
+    }
+}
+
+/// The end of a successful report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reported {
+    /// The `$version` of the reported properties that the report led to, if the hub told it (over MQTT it does). Reports
+    /// that were merged into one message share one.
+    pub version: Option<u64>,
+}
+
+impl Client<Device> {
+    /// A client for the device that `host` knows as `device`, to be built further.
+    pub fn builder(host: HostName, device: DeviceId, credential: Credential) -> Builder<Device> {
+        Builder::new(host, device.into(), credential)
+    }
+}
+
+impl Client<Module> {
+    /// A client for a module on a device, to be built further.
+    pub fn builder(
+        host: HostName,
+        device: DeviceId,
+        module: ModuleId,
+        credential: Credential,
+    ) -> Builder<Module> {
+        Builder::new(host, TwinKey { device, module: Some(module) }, credential)
+    }
+}
+
+impl<K: Kind> Client<K> {
+    pub(crate) fn new(key: TwinKey, takes_tokens: bool, session: Session, connector: Connector) -> Self {
+        let shared = Shared::new();
+        let driver = Driver::new(key.clone(), shared.clone(), session, connector);
+        let owner = Owner { key, takes_tokens, shared, driver: Mutex::new(Some(driver)) };
+        Client { owner: Arc::new(owner), kind: PhantomData }
+    }
+
+    /// Reads a connection string:
+    /// `HostName=…;DeviceId=…[;ModuleId=…];SharedAccessKey=…|SharedAccessSignature=…|x509=true[;GatewayHostName=…]`.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) that names the part that is wrong or missing; a module's string for
+    /// a device, or a device's for a module.
+    pub fn from_connection_string(text: &str) -> Result<Builder<K>> {
+        Builder::parse(text)
+    }
+
+    /// Who this client speaks for.
+    pub fn key(&self) -> &TwinKey {
+        &self.owner.key
+    }
+
+    /// Connects, and stays connected from now on; resolves when the hub has let the device in.
+    ///
+    /// Not needed before other requests, which connect as well: it tells early whether the credential is good.
+    ///
+    /// # Errors
+    /// [`Unauthorized`](ErrorKind::Unauthorized), [`Tls`](ErrorKind::Tls) and others that stay until somebody changes
+    /// something; [`Timeout`](ErrorKind::Timeout) when the network did not get better in time, in which case the client
+    /// goes on trying.
+    pub async fn open(&self) -> Result<()> {
+        match self.ask(|ticket| Command::Open { ticket }).await? {
+            Answer::Opened => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Ends every request, says goodbye to the hub and ends the client for good. Closing twice is no error.
+    ///
+    /// # Errors
+    /// None that matter; [`Closed`](ErrorKind::Closed) if the runtime that ran the client is gone.
+    pub async fn close(&self) -> Result<()> {
+        if self.owner.shared.is_ended() {
+            return Ok(());
+        }
+        match self.ask(|ticket| Command::Close { ticket }).await {
+            Ok(Answer::Closed) => Ok(()),
+            Ok(other) => Err(unexpected(&other)),
+            // Another handle was quicker.
+            Err(error) if error.kind() == ErrorKind::Closed && self.owner.shared.is_ended() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the twin, as the device sees it.
+    ///
+    /// # Errors
+    /// What the hub answered, or [`Timeout`](ErrorKind::Timeout) after the request timeout.
+    pub async fn twin(&self) -> Result<DeviceTwin> {
+        match self.ask(|ticket| Command::GetTwin { ticket }).await? {
+            Answer::Twin(twin) => Ok(twin),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Reads the twin as types of yours.
+    ///
+    /// # Errors
+    /// Those of [`twin`](Client::twin), and [`Rejected`](ErrorKind::Rejected) that names the section that does not fit.
+    pub async fn typed_twin<D: DeserializeOwned, R: DeserializeOwned>(&self) -> Result<TypedTwin<D, R>> {
+        TypedTwin::read(&self.twin().await?)
+    }
+
+    /// Merges `patch`, anything that serializes to a JSON object, into the reported properties: members that it has are
+    /// set, those that are null (or `None`) are removed, all others stay.
+    ///
+    /// Reports take effect in the order in which they were made. One that gets no answer is sent again: it sets the same
+    /// members to the same values.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) and kin that name the member and the rule, before anything is
+    /// sent; what the hub answered; [`Timeout`](ErrorKind::Timeout). [`Error::delivery`] tells whether the hub may
+    /// have taken it.
+    pub async fn report(&self, patch: impl Serialize) -> Result<Reported> {
+        self.send(typed::whole(SectionName::Reported, &patch)?, None).await
+    }
+
+    /// [`report`](Client::report), if the `$version` of the reported properties still is `version`. Never sent twice.
+    ///
+    /// # Errors
+    /// As for [`report`](Client::report), and [`PreconditionFailed`](ErrorKind::PreconditionFailed).
+    pub async fn report_if_version(&self, patch: impl Serialize, version: u64) -> Result<Reported> {
+        self.send(typed::whole(SectionName::Reported, &patch)?, Some(version)).await
+    }
+
+    /// Reports only what changed between two values of your type: the one that the hub has and the one it shall have.
+    /// `None` if nothing did, in which case nothing is sent.
+    ///
+    /// # Errors
+    /// As for [`report`](Client::report).
+    pub async fn report_changes<R: Serialize>(&self, before: &R, after: &R) -> Result<Option<Reported>> {
+        let patch = typed::changes(SectionName::Reported, before, after)?;
+        if patch.is_empty() {
+            return Ok(None);
+        }
+        self.send(patch, None).await.map(Some)
+    }
+
+    async fn send(&self, patch: Patch, if_version: Option<u64>) -> Result<Reported> {
+        match self.ask(|ticket| Command::Report { ticket, patch, if_version }).await? {
+            Answer::Reported { version } => Ok(Reported { version }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The desired properties from now on: first the whole section, then every change in order, once per `$version`.
+    ///
+    /// A [`DesiredChange::Whole`] comes again whenever steps are missing: after a time without connection in which
+    /// something changed, and when this stream's reader was so slow that more than 32 changes waited. No step is ever
+    /// left out silently.
+    ///
+    /// Any number of streams may be open. A stream outlives lost connections, and waits while the client does not try to
+    /// connect ([`states`](Client::states) tells). It ends when the client ends, or at the start, when the credential or the
+    /// subscription is refused before anything was heard: then [`Subscription::error`] says why.
+    pub fn desired(&self) -> Subscription<DesiredChange> {
+        let outlet = Outlet::new();
+        if let Err(error) = self.post(Letter::Watch(outlet.clone())) {
+            outlet.end(Some(error));
+        }
+        Subscription::new(outlet, self.owner.shared.clone())
+    }
+
+    /// The state of the connection: first as it is, then as it changes. A slow reader sees the latest only.
+    pub fn states(&self) -> Subscription<State> {
+        Subscription::new(self.owner.shared.watch_states(), self.owner.shared.clone())
+    }
+
+    /// The state of the connection now.
+    pub fn state(&self) -> State {
+        self.owner.shared.state()
+    }
+
+    /// Replaces the given token that the device connects with. Over MQTT that means a short reconnection.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) if `token` is none, or the device does not connect with a given
+    /// token: tokens made from a key are renewed without help.
+    pub fn update_sas(&self, token: &str) -> Result<()> {
+        if !self.owner.takes_tokens {
+            return Err(Error::invalid(
+                "the device does not connect with a given token (SharedAccessSignature), so there is none to replace",
+            ));
+        }
+        self.post(Letter::UpdateToken(Box::new(SasToken::parse(token)?)))
+    }
+
+    /// When a given token ends soon: time for [`update_sas`](Client::update_sas). Told once per token, when 85 % of its
+    /// time have passed. Nothing ever comes for a device with a key or certificate.
+    pub fn token_expiring(&self) -> Subscription<Timestamp> {
+        Subscription::new(self.owner.shared.watch_expiries(), self.owner.shared.clone())
+    }
+
+    fn post(&self, letter: Letter) -> Result<()> {
+        self.start()?;
+        self.owner.shared.post(letter)
+    }
+
+    async fn ask(&self, command: impl FnOnce(Ticket) -> Command) -> Result<Answer> {
+        self.start()?;
+        Request::post(&self.owner.shared, command)?.await
+    }
+
+    /// Starts the task, if it is not running.
+    fn start(&self) -> Result<()> {
+        let mut driver = self.owner.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        if driver.is_some() {
+            let runtime = runtime::Handle::try_current().map_err(|_| {
+                Error::invalid("a client must be used within a Tokio runtime: there is none on this thread")
+            })?;
+            runtime.spawn(driver.take().ok_or_else(closed)?.run());
+        }
+        Ok(())
+    }
+}
+
+impl<K> Clone for Client<K> {
+    fn clone(&self) -> Self {
+        Client { owner: self.owner.clone(), kind: PhantomData }
+    }
+}
+
+impl<K> fmt::Debug for Client<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("key", &self.owner.key).finish_non_exhaustive()
+    }
+}
+
+fn unexpected(answer: &Answer) -> Error {
+    // Only the kind of the answer: it may hold the twin.
+    let kind = match answer {
+        Answer::Opened => "Opened",
+        Answer::Twin(_) => "Twin",
+        Answer::Reported { .. } => "Reported",
+        Answer::Watching => "Watching",
+        Answer::Closed => "Closed",
+    };
+    Error::new(ErrorKind::Internal, format!("the session answered {kind} to another question"))
+}
