@@ -145,7 +145,8 @@ impl<K: Kind> Builder<K> {
     /// # Errors
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) that names the option and its rule.
     pub fn build(mut self) -> Result<Client<K>> {
-        if matches!(self.config.credential, Credential::Certificate) && self.options.client_certificate.is_none()
+        if matches!(self.config.credential, Credential::Certificate)
+            && self.options.client_certificate.is_none()
         {
             return Err(Error::invalid(
                 "the connection string says x509=true, which wants a client certificate (Builder::client_certificate)",

@@ -101,7 +101,8 @@ impl Driver {
             match self.session.poll() {
                 Output::Dial { token } => {
                     let connector = self.connector.clone();
-                    self.link = Link::Dialing(Box::pin(async move { connector.connect(token.as_ref()).await }));
+                    self.link =
+                        Link::Dialing(Box::pin(async move { connector.connect(token.as_ref()).await }));
                 }
                 Output::Say(said) => self.say(&said),
                 Output::Disconnect => self.leave(),
@@ -151,7 +152,9 @@ impl Driver {
                 self.session.handle_link(now(self.epoch), session::Link::Up { session_present });
             }
             Happened::Said(Err(error)) | Happened::Dialed(Err(error)) => self.lost(error),
-            Happened::Left => self.lost(Error::new(ErrorKind::Cancelled, "the connection was closed on request")),
+            Happened::Left => {
+                self.lost(Error::new(ErrorKind::Cancelled, "the connection was closed on request"))
+            }
         }
     }
 

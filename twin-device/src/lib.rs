@@ -50,7 +50,5 @@ pub use subscription::Subscription;
 pub use twin_core::auth::{Credential, DeviceConnectionString, Key, SasToken};
 pub use twin_core::session::{DesiredChange, RetryPolicy, State};
 pub use twin_core::twin::{DeviceTwin, Object, Patch, Properties, Typed, TypedTwin, diff, merge};
-pub use twin_core::{
-    Delivery, DeviceId, Error, ErrorKind, HostName, ModuleId, Result, Timestamp, TwinKey,
-};
+pub use twin_core::{Delivery, DeviceId, Error, ErrorKind, HostName, ModuleId, Result, Timestamp, TwinKey};
 pub use twin_transport::{ClientCertificate, Options, Proxy};
