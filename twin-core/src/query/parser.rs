@@ -50,7 +50,14 @@ pub(crate) struct Parser<'t> {
 }
 
 /// A select item before `FROM` is known.
-enum RawItem {
+struct RawItem {
+    value: RawValue,
+    name: String,
+    /// its first token
+    at: usize,
+}
+
+enum RawValue {
     Path(RawPath),
     Aggregate(&'static str, Option<RawPath>),
 }
@@ -116,8 +123,7 @@ impl<'t> Parser<'t> {
     }
 
     /// The items (`None` for `*`) and what may follow.
-    #[allow(clippy::type_complexity)]
-    fn select_list(&mut self) -> Result<(Option<Vec<(RawItem, String, usize)>>, &'static str), QueryError> {
+    fn select_list(&mut self) -> Result<(Option<Vec<RawItem>>, &'static str), QueryError> {
         if self.take_symbol("*") {
             if self.is_symbol(",") {
                 return Err(self.unexpected("FROM: '*' stands alone"));
@@ -133,9 +139,9 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn item(&mut self) -> Result<(RawItem, String, usize), QueryError> {
+    fn item(&mut self) -> Result<RawItem, QueryError> {
         let at = self.at;
-        let (item, default_name) = match self.aggregate_name() {
+        let (value, default_name) = match self.aggregate_name() {
             Some((canonical, typed)) => {
                 self.at += 2;
                 let path = if canonical == "COUNT" { None } else { Some(self.raw_path("a path")?) };
@@ -147,16 +153,16 @@ impl<'t> Parser<'t> {
                     };
                     return Err(self.unexpected(expected));
                 }
-                (RawItem::Aggregate(canonical, path), typed)
+                (RawValue::Aggregate(canonical, path), typed)
             }
             None => {
                 let path = self.raw_path("'*', a path or an aggregate")?;
                 let name = path.last_name().to_owned();
-                (RawItem::Path(path), name)
+                (RawValue::Path(path), name)
             }
         };
         let name = if self.take_word("AS") { self.alias()? } else { default_name };
-        Ok((item, name, at))
+        Ok(RawItem { value, name, at })
     }
 
     /// An aggregate's name if one is called here: canonical and as typed.
@@ -207,13 +213,13 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn selection(&self, raw: Option<Vec<(RawItem, String, usize)>>) -> Result<Selection, QueryError> {
+    fn selection(&self, raw: Option<Vec<RawItem>>) -> Result<Selection, QueryError> {
         let Some(raw) = raw else { return Ok(Selection::All) };
         let mut items: Vec<SelectItem> = Vec::new();
-        for (item, name, at) in raw {
-            let value = match item {
-                RawItem::Path(path) => Aggregate::Path(self.resolve(&path)?),
-                RawItem::Aggregate(function, path) => {
+        for RawItem { value, name, at } in raw {
+            let value = match value {
+                RawValue::Path(path) => Aggregate::Path(self.resolve(&path)?),
+                RawValue::Aggregate(function, path) => {
                     let path = path.map(|path| self.resolve(&path)).transpose()?;
                     match (function, path) {
                         ("AVG", Some(path)) => Aggregate::Avg(path),

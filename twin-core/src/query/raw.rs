@@ -46,9 +46,12 @@ pub fn find<'t>(text: &'t [u8], path: &[String]) -> Option<&'t [u8]> {
     Some(&text[start..scan.at])
 }
 
+/// What [`walk`] calls: with the segments of a path, and the text of the value there.
+pub type Visit<'v, 't> = dyn FnMut(&[Cow<'t, str>], &'t [u8]) + 'v;
+
 /// Calls `visit` with the path and text of every member below `text`, `text` itself first (with the empty path). Of
 /// an object the text is its opening brace alone; its members follow. Arrays are not entered.
-pub fn walk<'t>(text: &'t [u8], visit: &mut dyn FnMut(&[Cow<'t, str>], &'t [u8])) {
+pub fn walk<'t>(text: &'t [u8], visit: &mut Visit<'_, 't>) {
     let mut scan = Scan { text, at: 0 };
     scan.whitespace();
     let mut path = Vec::new();
@@ -174,12 +177,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn walk(
-        &mut self,
-        path: &mut Vec<Cow<'t, str>>,
-        visit: &mut dyn FnMut(&[Cow<'t, str>], &'t [u8]),
-        depth: usize,
-    ) -> Option<()> {
+    fn walk(&mut self, path: &mut Vec<Cow<'t, str>>, visit: &mut Visit<'_, 't>, depth: usize) -> Option<()> {
         let start = self.at;
         if self.peek()? != b'{' || depth == 0 {
             self.skip_value()?;
