@@ -1,15 +1,16 @@
 //! What a client proves itself with.
+
 use super::{Key, SasToken};
 
 /// What a client proves itself with. `Debug` shows no secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Credential {
-    /// A symmetric key (`policy` for a shared access policy's): tokens are made and renewed from it.
+    /// A symmetric key: tokens are made and renewed from it.
     Key {
-        /** the key */
+        /// The device's, module's or policy's key.
         key: Key,
-        /** `SharedAccessKeyName` */
+        /// `SharedAccessKeyName`: the shared access policy that the key belongs to; `None` for a device's own key.
         policy: Option<String>,
     },
     /// A given token; its owner replaces it before it expires.

@@ -2,6 +2,7 @@
 pub mod connection_string;
 pub mod credential;
 pub mod key;
+mod parts;
 pub mod policy;
 pub mod sas;
 
