@@ -1,15 +1,68 @@
 //! The engine: what the front doors talk to. Reads come straight from memory; writes go through one writer that
 //! steps the domain, makes a batch durable with one sync, installs the change in memory and index, then answers.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | [`Engine`] | the handle: open, read, write, call, attach, back up, stop |
+//! | `attachment` | a device's connection, from attaching to dropping |
+//! | `writer` | the one thread that changes anything |
+//! | `overlay` | what a batch has changed before it is durable |
+//! | `memory` | key → handle → record, read without waiting |
+//! | `sessions` | who is connected and listens to what |
+//! | `query` | pages of query results, and the one function that finds candidates |
+//! | `token` | continuation tokens |
+//! | `recovery` | from disk to memory at start |
+//! | `keys` | where things are in the store |
+//! | `faults` | misbehaving on demand, for tests |
+//!
+//! What a kill may cost: nothing that was acknowledged. `lastActivityTime` and `connectionStateUpdatedTime` are
+//! written once a minute and at an orderly stop, so a kill forgets at most a minute of them; a kept MQTT session is
+//! durable from its first subscription on.
+
+mod attachment;
+mod faults;
+mod keys;
+mod memory;
+mod metrics;
+mod overlay;
+mod query;
+mod recovery;
+mod sessions;
+mod token;
+mod writer;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, oneshot};
 use twin_core::identity::Identity;
-use twin_core::wire::{ApiVersion, Channel, Refusal, rest};
-use twin_core::{Result, Timestamp, TwinKey};
+use twin_core::twin::{Patch, Rules, SectionName, TwinPatch};
+use twin_core::wire::{ApiVersion, Refusal, rest};
+use twin_core::{ETag, Error, ErrorKind, Result, Timestamp, TwinKey};
+
+pub(crate) use self::attachment::Attachment;
+pub(crate) use self::faults::{Fault, Faults, Operation};
+pub(crate) use self::metrics::Figures;
+pub(crate) use crate::domain::Notice;
+
+use self::memory::{Handle, Memory, Slot};
+use self::metrics::Metrics;
+use self::sessions::Sessions;
+use self::writer::{Work, Writer};
+use crate::domain::{self, BulkItem, Command, Done, Presence, Record, refuse};
+use crate::store::{Store, embedded::Embedded, memory::MemoryStore};
+
+/// Room for work that waits for the writer, in bytes of request bodies; more waits with its caller.
+const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+/// What a piece of work takes of that room beside its body, in bytes.
+const WORK_BYTES: usize = 1024;
+/// Queries answered at the same time; more wait.
+const QUERIES_AT_A_TIME: usize = 8;
+/// Most identities that one listing gives (REST reference).
+const MAX_LISTED: u32 = 1000;
 
 /// Reads the wall clock; tests pass their own.
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -25,42 +78,114 @@ pub(crate) struct EngineConfig {
 
 /// A cheap handle on the engine.
 #[derive(Clone)]
-pub(crate) struct Engine {/* Arc<Inner> */}
+pub(crate) struct Engine(Arc<Inner>);
 
-/// What a connected device is told.
-#[derive(Clone, Debug)]
-pub(crate) enum Notice {
-    /// desired properties changed; the body is shared between connections
-    Desired { version: u64, body: Bytes },
-    /// disconnect: another connection of the same identity took over
-    TakenOver,
-    /// disconnect: the identity was deleted, disabled or its keys changed
-    Revoked,
+struct Inner {
+    shared: Arc<Shared>,
+    clock: Clock,
+    faults: Faults,
+    queue: mpsc::Sender<Work>,
+    room: Arc<Semaphore>,
+    queries: Semaphore,
+    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
-/// A connection of a device or module. Dropping it marks the device disconnected (unless another took over).
-pub(crate) struct Attachment {
-    /// the channels a kept session (clean session 0) had subscribed to; empty for a clean one
-    pub(crate) subscriptions: Vec<Channel>,
-    /// whether a kept session was found
-    pub(crate) session_present: bool,
-    /* engine, key, serial */
+/// What callers and writer share.
+struct Shared {
+    memory: Memory,
+    sessions: Sessions,
+    metrics: Metrics,
+    /// set once, when the store failed
+    broken: OnceLock<String>,
+}
+
+impl Shared {
+    fn broken(&self) -> Option<Refusal> {
+        self.broken.get().map(|why| {
+            refuse::unavailable(format!("The hub's store failed and the hub answers reads only: {why}"))
+        })
+    }
+
+    fn break_down(&self, why: &str) {
+        let _ = self.broken.set(why.to_owned());
+    }
+
+    /// Makes a record visible to reads and queries.
+    fn install(&self, key: &TwinKey, record: Record) -> Handle {
+        self.memory.install(key, record)
+    }
+
+    /// Makes a record vanish from reads and queries.
+    fn remove(&self, key: &TwinKey) {
+        self.memory.remove(key);
+    }
+
+    fn find(&self, key: &TwinKey) -> Result<(Handle, &Slot, Arc<TwinKey>, Record), Refusal> {
+        let found = self.memory.find(key).and_then(|handle| {
+            let slot = self.memory.slot(handle)?;
+            let (key, record) = slot.live()?;
+            Some((handle, slot, key, record))
+        });
+        found.ok_or_else(|| refuse::not_found(key))
+    }
 }
 
 impl Engine {
-    /// Opens or creates the store, recovers, verifies, builds the index.
+    /// Opens or creates the store, recovers, verifies, builds the index. Blocks for as long as that takes.
     pub(crate) fn open(config: EngineConfig) -> Result<Engine> {
-        todo!()
+        let store: Box<dyn Store> = match &config.data_dir {
+            Some(dir) => Box::new(Embedded::open(dir)?),
+            None => Box::new(MemoryStore::default()),
+        };
+        Self::with_store(config, store)
+    }
+
+    fn with_store(config: EngineConfig, store: Box<dyn Store>) -> Result<Engine> {
+        let memory = Memory::default();
+        let next_serial = recovery::recover(store.as_ref(), &memory)?;
+        let shared = Arc::new(Shared {
+            memory,
+            sessions: Sessions::default(),
+            metrics: Metrics::default(),
+            broken: OnceLock::new(),
+        });
+        let (queue, work) = mpsc::channel();
+        let writer = Writer {
+            shared: shared.clone(),
+            store,
+            clock: config.clock.clone(),
+            gather: config.gather,
+            next_serial,
+            presence_due: Instant::now() + writer::PRESENCE_EVERY,
+        };
+        let thread = std::thread::Builder::new()
+            .name("twin-hub-writer".into())
+            .spawn(move || writer.run(&work))
+            .map_err(|e| {
+                Error::new(ErrorKind::Internal, "the writer thread cannot be started").with_source(e)
+            })?;
+        Ok(Engine(Arc::new(Inner {
+            shared,
+            clock: config.clock,
+            faults: Faults::default(),
+            queue,
+            room: Arc::new(Semaphore::new(QUEUE_BYTES)),
+            queries: Semaphore::new(QUERIES_AT_A_TIME),
+            writer: Mutex::new(Some(thread)),
+        })))
     }
 
     /// The identity, for authentication. Never waits for a disk.
     pub(crate) fn identity(&self, key: &TwinKey) -> Option<Arc<Identity>> {
-        todo!()
+        let (_, slot, _, record) = self.0.shared.find(key).ok()?;
+        Some(Arc::new(with_presence(record.identity(), &slot.presence())))
     }
 
     /// The device's view of its twin, as the GET answer's body. Never waits for a disk.
     pub(crate) fn device_twin(&self, key: &TwinKey) -> Result<Bytes, Refusal> {
-        todo!()
+        self.0.faults.suffer_now(Operation::GetTwin)?;
+        let (_, _, _, record) = self.0.shared.find(key)?;
+        Ok(domain::device_twin(&record))
     }
 
     /// Merges a reported patch; the new `$version`, once durable.
@@ -71,53 +196,235 @@ impl Engine {
         if_version: Option<u64>,
         api: ApiVersion,
     ) -> Result<u64, Refusal> {
-        todo!()
+        self.0.faults.suffer(Operation::Report).await?;
+        let rules = Rules { arrays: api.allows_arrays(), nulls: true };
+        let bytes = patch.len();
+        let patch = Patch::parse(SectionName::Reported, &patch, rules).map_err(refuse::violation)?;
+        match self.write(bytes, Command::Report { key: key.clone(), patch, if_version }).await? {
+            Done::Reported(version) => Ok(version),
+            other => unreachable!("a report ends with a version, not with {other:?}"),
+        }
     }
 
     /// Any call of the service API (already authorised); writes answer once durable.
     pub(crate) async fn call(&self, call: rest::Call, api: ApiVersion) -> Result<rest::Answer, Refusal> {
-        todo!()
+        use rest::Call;
+        self.0.faults.suffer(Operation::Call).await?;
+        let whole = Rules { arrays: api.allows_arrays(), nulls: false };
+        match call {
+            Call::GetTwin(key) => {
+                let (_, slot, key, record) = self.0.shared.find(&key)?;
+                Ok(twin_answer(&key, &record, &slot.presence()))
+            }
+            Call::PatchTwin { key, if_match, body } => {
+                let patch =
+                    TwinPatch::parse(&body, Rules { nulls: true, ..whole }).map_err(refuse::violation)?;
+                let done =
+                    self.write(body.len(), Command::PatchTwin { key: key.clone(), if_match, patch }).await?;
+                Ok(self.twin_written(&key, done))
+            }
+            Call::ReplaceTwin { key, if_match, body } => {
+                let content = TwinPatch::parse(&body, whole).map_err(refuse::violation)?;
+                let done = self
+                    .write(body.len(), Command::ReplaceTwin { key: key.clone(), if_match, content })
+                    .await?;
+                Ok(self.twin_written(&key, done))
+            }
+            Call::GetIdentity(key) => {
+                let (_, slot, _, record) = self.0.shared.find(&key)?;
+                Ok(identity_answer(&record, &slot.presence()))
+            }
+            Call::PutIdentity { key, if_match, body } => {
+                let identity = Box::new(parse_identity(&body)?);
+                let command = Command::PutIdentity { key: key.clone(), if_match, identity };
+                match self.write(body.len(), command).await? {
+                    Done::Record(record) => Ok(identity_answer(&record, &self.presence(&key))),
+                    other => unreachable!("a PUT ends with a record, not with {other:?}"),
+                }
+            }
+            Call::DeleteIdentity { key, if_match } => {
+                self.write(0, Command::DeleteIdentity { key, if_match }).await?;
+                Ok(rest::Answer::Nothing)
+            }
+            Call::ListDevices { top } => Ok(self.list_devices(top)?),
+            Call::ListModules(device) => {
+                let of = TwinKey::from(device);
+                self.0.shared.find(&of)?;
+                let handles = self.0.shared.memory.modules(&of.device).into_iter().map(|(_, handle)| handle);
+                Ok(self.identities(handles))
+            }
+            Call::Bulk { body } => {
+                let items = BulkItem::parse_all(&body, whole)?;
+                match self.write(body.len(), Command::Bulk(items)).await? {
+                    Done::Bulk(result) => Ok(bulk_answer(&result)),
+                    other => unreachable!("a bulk request ends with its result, not with {other:?}"),
+                }
+            }
+            Call::DeviceStatistics => {
+                let figures = self.figures();
+                Ok(json_answer(&serde_json::json!({
+                    "totalDeviceCount": figures.devices,
+                    "enabledDeviceCount": figures.devices - figures.disabled_devices,
+                    "disabledDeviceCount": figures.disabled_devices,
+                })))
+            }
+            Call::ServiceStatistics => {
+                let connected = self.0.shared.sessions.connected_devices();
+                Ok(json_answer(&serde_json::json!({ "connectedDeviceCount": connected })))
+            }
+            Call::Query { text, page_size, continuation } => self.query(text, page_size, continuation).await,
+            Call::NotYet(what) => Err(not_yet(what)),
+            _ => Err(not_yet("this call")),
+        }
     }
 
-    /// A device connected: takes over from an earlier connection (which hears [`Notice::TakenOver`]), finds its kept
-    /// session or (clean) forgets it. Notices come through `notices`, which is bounded: when it is full, the
-    /// connection is dropped rather than waited for — a device that cannot read re-GETs after reconnecting.
-    pub(crate) async fn attach(
-        &self,
-        key: &TwinKey,
-        clean_session: bool,
-        model_id: Option<String>,
-        notices: mpsc::Sender<Notice>,
-    ) -> Result<Attachment, Refusal> {
-        todo!()
+    /// Waits until everything acknowledged is on disk, then stops the writer. Changes after this are refused.
+    pub(crate) async fn shutdown(&self) -> Result<()> {
+        let (answer, closed) = oneshot::channel();
+        if self.0.queue.send(Work::Stop { answer }).is_err() {
+            return Ok(()); // stopped before
+        }
+        let result = closed.await.unwrap_or(Ok(()));
+        let thread = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        result
     }
 
-    /// Waits until everything acknowledged is on disk, then stops the writer.
-    pub(crate) async fn shutdown(&self) {
-        todo!()
-    }
-
-    /// Copies a consistent state into `target` while running.
+    /// Copies a consistent state into `target`, an empty or new directory, while running. The result opens as a data
+    /// directory. Only what the engine keeps is in it: whoever keeps more beside it copies that too.
     pub(crate) async fn backup(&self, target: PathBuf) -> Result<()> {
-        todo!()
+        let stopped = || Error::new(ErrorKind::Closed, "the hub is stopping");
+        let (answer, frozen) = oneshot::channel();
+        self.0.queue.send(Work::Backup { target, answer }).map_err(|_| stopped())?;
+        let copy = frozen.await.map_err(|_| stopped())??;
+        let copied = tokio::task::spawn_blocking(copy).await;
+        copied.map_err(|e| Error::new(ErrorKind::Internal, "the copy ended early").with_source(e))?
+    }
+
+    /// `Err` says why the hub is not well: the store failed, and only reads are answered.
+    pub(crate) fn health(&self) -> Result<(), String> {
+        self.0.shared.broken.get().map_or(Ok(()), |why| Err(why.clone()))
+    }
+
+    /// What is counted, for metrics and statistics.
+    pub(crate) fn figures(&self) -> Figures {
+        let connected = self.0.shared.sessions.connected_devices();
+        self.0.shared.metrics.figures(self.0.shared.memory.counts(), connected)
+    }
+
+    /// Faults that tests inject.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    /// The time, as the engine sees it.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.clock)()
+    }
+
+    /// Has the writer do something; `bytes` is the size of the request.
+    async fn write(&self, bytes: usize, command: Command) -> Result<Done, Refusal> {
+        self.enqueue(bytes, |answer, _room| Work::Command { command, answer, _room }).await
+    }
+
+    async fn enqueue(
+        &self,
+        bytes: usize,
+        work: impl FnOnce(oneshot::Sender<Result<Done, Refusal>>, tokio::sync::OwnedSemaphorePermit) -> Work,
+    ) -> Result<Done, Refusal> {
+        if let Some(broken) = self.0.shared.broken() {
+            return Err(broken);
+        }
+        let stopped = || refuse::unavailable("The hub is stopping");
+        let take = (bytes + WORK_BYTES).min(QUEUE_BYTES) as u32;
+        let room = self.0.room.clone().acquire_many_owned(take).await.map_err(|_| stopped())?;
+        let (answer, done) = oneshot::channel();
+        self.0.queue.send(work(answer, room)).map_err(|_| stopped())?;
+        done.await.map_err(|_| stopped())?
+    }
+
+    async fn query(
+        &self,
+        text: String,
+        page_size: Option<u32>,
+        continuation: Option<String>,
+    ) -> Result<rest::Answer, Refusal> {
+        let _turn = self.0.queries.acquire().await.map_err(|_| refuse::unavailable("The hub is stopping"))?;
+        let shared = self.0.shared.clone();
+        let page = move || query::page(&shared, &text, page_size, continuation.as_deref());
+        match tokio::task::spawn_blocking(page).await {
+            Ok(answer) => answer,
+            Err(_) => Err(refuse::failed("The query ended early")),
+        }
+    }
+
+    fn twin_written(&self, key: &TwinKey, done: Done) -> rest::Answer {
+        match done {
+            Done::Record(record) => twin_answer(key, &record, &self.presence(key)),
+            other => unreachable!("a twin update ends with a record, not with {other:?}"),
+        }
+    }
+
+    fn presence(&self, key: &TwinKey) -> Presence {
+        self.0.shared.find(key).map(|(_, slot, _, _)| slot.presence()).unwrap_or_default()
+    }
+
+    fn list_devices(&self, top: Option<u32>) -> Result<rest::Answer, Refusal> {
+        let top = match top {
+            Some(0) => return Err(refuse::invalid("top is 0; 1 to 1000 are allowed")),
+            other => other.unwrap_or(MAX_LISTED).min(MAX_LISTED),
+        };
+        let memory = &self.0.shared.memory;
+        let is_device = |handle: &Handle| {
+            memory.slot(*handle).and_then(Slot::live).is_some_and(|(k, _)| k.module.is_none())
+        };
+        Ok(self.identities((0..memory.end()).filter(is_device).take(top as usize)))
+    }
+
+    fn identities(&self, handles: impl Iterator<Item = Handle>) -> rest::Answer {
+        let identities = handles.filter_map(|handle| {
+            let slot = self.0.shared.memory.slot(handle)?;
+            let (_, record) = slot.live()?;
+            Some(with_presence(record.identity(), &slot.presence()).to_json())
+        });
+        json_answer(&serde_json::Value::Array(identities.collect()))
     }
 }
 
-impl Attachment {
-    /// Subscribes to a channel; durable for kept sessions before it returns. From here on notices flow.
-    pub(crate) async fn subscribe(&self, channel: Channel) -> Result<(), Refusal> {
-        todo!()
-    }
-    /// Unsubscribes.
-    pub(crate) async fn unsubscribe(&self, channel: Channel) -> Result<(), Refusal> {
-        todo!()
-    }
-    /// The device said something: moves lastActivityTime.
-    pub(crate) fn touch(&self) {
-        todo!()
-    }
-    /// A D2C message was accepted: counted in the metrics.
-    pub(crate) fn count_telemetry(&self, bytes: usize) {
-        todo!()
-    }
+fn parse_identity(body: &[u8]) -> Result<Identity, Refusal> {
+    let value =
+        twin_core::twin::strict::value("The body", body).map_err(|e| refuse::malformed(e.to_string()))?;
+    Identity::from_json(value).map_err(|e| refuse::invalid(e.message()))
+}
+
+fn with_presence(mut identity: Identity, presence: &Presence) -> Identity {
+    identity.connected = presence.connected;
+    identity.connection_state_updated_time = presence.changed;
+    identity.last_activity_time = presence.active;
+    identity
+}
+
+fn twin_answer(key: &TwinKey, record: &Record, presence: &Presence) -> rest::Answer {
+    let body = domain::service_twin(key, record, presence).into();
+    rest::Answer::Json { body, etag: Some(record.etag()) }
+}
+
+fn identity_answer(record: &Record, presence: &Presence) -> rest::Answer {
+    let identity = with_presence(record.identity(), presence);
+    let etag: Option<ETag> = identity.etag.clone();
+    rest::Answer::Json { body: identity.to_json().to_string().into(), etag }
+}
+
+fn bulk_answer(result: &domain::BulkResult) -> rest::Answer {
+    json_answer(&result.to_json())
+}
+
+fn json_answer(value: &serde_json::Value) -> rest::Answer {
+    rest::Answer::Json { body: value.to_string().into(), etag: None }
+}
+
+fn not_yet(what: &str) -> Refusal {
+    refuse::not_implemented(format!("This hub does not serve {what} yet"))
 }

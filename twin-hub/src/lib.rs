@@ -9,6 +9,7 @@
 //! | `store` | the store trait, its laws, the embedded engine |
 //! | `index` | the live index that queries are answered from |
 
+mod domain;
 mod engine;
 mod hub;
 mod store;

@@ -1,0 +1,324 @@
+//! The one writer: takes what arrived meanwhile, steps the domain over it, makes it durable with one sync, installs
+//! it in memory, tells devices, and answers. Runs on a thread of its own, as the store blocks.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use twin_core::wire::Refusal;
+use twin_core::{Result, TwinKey};
+
+use super::keys;
+use super::memory::Handle;
+use super::overlay::Overlay;
+use super::sessions::Channels;
+use super::{Clock, Shared};
+use crate::domain::{Command, Done, Notice, Record, Step, refuse, step};
+use crate::store::{Batch, Job, Store};
+
+/// Most pieces of work in one batch.
+const MAX_BATCH: usize = 1024;
+/// How often presence (connection state, activity) is written. A hub that is killed forgets at most so much of it.
+pub(super) const PRESENCE_EVERY: Duration = Duration::from_secs(60);
+/// Most presences written with one batch; the rest follows with the next.
+const MAX_PRESENCES: usize = 4096;
+
+/// Something for the writer to do.
+pub(super) enum Work {
+    /// a change of twins or identities
+    Command {
+        command: Command,
+        answer: oneshot::Sender<Result<Done, Refusal>>,
+        /// room in the queue, given back when the work is done
+        _room: OwnedSemaphorePermit,
+    },
+    /// a change of a kept session
+    Session {
+        handle: Handle,
+        key: Arc<TwinKey>,
+        /// `None`: the session is forgotten
+        channels: Option<Channels>,
+        answer: oneshot::Sender<Result<Done, Refusal>>,
+        _room: OwnedSemaphorePermit,
+    },
+    /// freeze the state for a copy
+    Backup { target: PathBuf, answer: oneshot::Sender<Result<Job>> },
+    /// finish and close the store
+    Stop { answer: oneshot::Sender<Result<()>> },
+    /// end at once, as if killed
+    #[cfg(test)]
+    Crash { answer: oneshot::Sender<()> },
+}
+
+/// The writer's state.
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Box<dyn Store>,
+    pub(super) clock: Clock,
+    pub(super) gather: Duration,
+    pub(super) next_serial: u64,
+    pub(super) presence_due: Instant,
+}
+
+type Answers = Vec<(oneshot::Sender<Result<Done, Refusal>>, Result<Done, Refusal>, OwnedSemaphorePermit)>;
+
+impl Writer {
+    /// Works until stopped, or until every sender is gone.
+    pub(super) fn run(mut self, queue: &Receiver<Work>) {
+        loop {
+            let wait = self.presence_due.saturating_duration_since(Instant::now());
+            let mut last = None;
+            let mut batch = Vec::new();
+            match queue.recv_timeout(wait) {
+                Ok(work) => last = Self::gather(queue, work, &mut batch, self.gather),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    if let Err(error) = self.close() {
+                        tracing::error!(%error, "the store could not be closed");
+                    }
+                    return;
+                }
+            }
+            if !batch.is_empty() {
+                self.write(batch);
+            }
+            if Instant::now() >= self.presence_due {
+                self.write_presence(MAX_PRESENCES);
+            }
+            match last {
+                Some(Work::Backup { target, answer }) => {
+                    self.write_presence(usize::MAX);
+                    let _ = answer.send(self.store.copy_to(&target));
+                }
+                Some(Work::Stop { answer }) => {
+                    let _ = answer.send(self.close());
+                    return;
+                }
+                #[cfg(test)]
+                Some(Work::Crash { answer }) => {
+                    drop(self);
+                    let _ = answer.send(());
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes `first` and what is waiting behind it, up to the first piece of work that must stand alone.
+    fn gather(queue: &Receiver<Work>, first: Work, batch: &mut Vec<Work>, longest: Duration) -> Option<Work> {
+        let until = Instant::now() + longest;
+        let mut next = Some(first);
+        while let Some(work) = next {
+            if !matches!(work, Work::Command { .. } | Work::Session { .. }) {
+                return Some(work);
+            }
+            batch.push(work);
+            if batch.len() == MAX_BATCH {
+                return None;
+            }
+            next = match longest.is_zero() {
+                true => queue.try_recv().ok(),
+                false => queue.recv_timeout(until.saturating_duration_since(Instant::now())).ok(),
+            };
+        }
+        None
+    }
+
+    fn write(&mut self, work: Vec<Work>) {
+        let mut answers: Answers = Vec::with_capacity(work.len());
+        if let Some(broken) = self.shared.broken() {
+            for work in work {
+                answers.extend(refused(work, &broken));
+            }
+            return self.answer(answers);
+        }
+        let shared = self.shared.clone();
+        let mut overlay = Overlay::new(&shared.memory, self.next_serial);
+        let mut notices = Vec::new();
+        let mut sessions = Vec::new();
+        for work in work {
+            match work {
+                Work::Command { command, answer, _room } => {
+                    let result = self.step(&mut overlay, &mut notices, command);
+                    answers.push((answer, result, _room));
+                }
+                Work::Session { handle, key, channels, answer, _room } => {
+                    sessions.push((handle, key, channels));
+                    answers.push((answer, Ok(Done::Nothing), _room));
+                }
+                _ => unreachable!("gather passes only commands and sessions"),
+            }
+        }
+        let (serial, created) = (overlay.serial(), overlay.created() > 0);
+        let changes = overlay.into_changes();
+        let batch = self.batch(&changes, &sessions, created.then_some(serial));
+        if let Err(error) = self.store.apply(&batch) {
+            tracing::error!(%error, "the store failed; the hub answers reads only");
+            let broken = refuse::failed(error.message());
+            self.shared.break_down(error.message());
+            for (_, result, _) in &mut answers {
+                *result = Err(broken.clone());
+            }
+            return self.answer(answers);
+        }
+        self.next_serial = serial;
+        self.shared.metrics.batch(answers.len());
+        // Found before the changes go in: whoever is deleted is told too.
+        let told: Vec<(Handle, Notice)> = notices
+            .into_iter()
+            .filter_map(|(key, notice)| Some((shared.memory.find(&key)?, notice)))
+            .collect();
+        self.install(changes, &sessions);
+        let now = (self.clock)();
+        for (handle, notice) in told {
+            if let Some(slot) = shared.memory.slot(handle) {
+                shared.sessions.tell(handle, slot, now, notice);
+            }
+        }
+        self.answer(answers);
+    }
+
+    fn step(
+        &self,
+        overlay: &mut Overlay<'_>,
+        notices: &mut Vec<(TwinKey, Notice)>,
+        command: Command,
+    ) -> Result<Done, Refusal> {
+        let creates = match &command {
+            Command::PutIdentity { .. } => 1,
+            Command::Bulk(items) => items.len(),
+            _ => 0,
+        };
+        if creates > 0 && !self.shared.memory.has_room_for(overlay.created() + creates) {
+            return Err(refuse::unavailable(
+                "This hub has created as many devices as it can without a restart; restart it",
+            ));
+        }
+        let mut random = |to: &mut [u8]| getrandom::fill(to).expect("the system gives random bytes");
+        let mut at = Step { now: (self.clock)(), world: overlay, random: &mut random, notices: Vec::new() };
+        let done = step(&mut at, command)?;
+        notices.append(&mut at.notices);
+        Ok(done)
+    }
+
+    /// What the store is told.
+    fn batch(
+        &self,
+        changes: &HashMap<TwinKey, Option<Record>>,
+        sessions: &[(Handle, Arc<TwinKey>, Option<Channels>)],
+        serial: Option<u64>,
+    ) -> Batch {
+        let mut batch = Batch::default();
+        let gone = |key: &TwinKey| changes.get(key).is_some_and(Option::is_none);
+        for (_, key, channels) in sessions.iter().filter(|(_, key, _)| !gone(key)) {
+            match channels {
+                Some(channels) => batch.put(keys::session(key), [channels.0]),
+                None => batch.delete(keys::session(key)),
+            }
+        }
+        for (key, record) in changes {
+            let before = self.shared.memory.get(key);
+            // A twin that is gone, or another one under the same name, has nothing of the old one's.
+            if before.is_some_and(|old| record.as_ref().is_none_or(|new| new.serial() != old.serial())) {
+                batch.delete(keys::session(key));
+                batch.delete(keys::presence(key));
+            }
+            match record {
+                Some(record) => batch.put(keys::twin(key), record.bytes().clone()),
+                None => batch.delete(keys::twin(key)),
+            }
+        }
+        if let Some(serial) = serial {
+            batch.put(keys::SERIAL.to_vec(), serial.to_le_bytes());
+        }
+        batch
+    }
+
+    /// Makes durable changes visible: removals first (modules before their devices), then twins in the order of
+    /// their creation.
+    fn install(
+        &self,
+        changes: HashMap<TwinKey, Option<Record>>,
+        sessions: &[(Handle, Arc<TwinKey>, Option<Channels>)],
+    ) {
+        let mut gone: Vec<TwinKey> = Vec::new();
+        let mut there: Vec<(TwinKey, Record)> = Vec::with_capacity(changes.len());
+        for (key, record) in changes {
+            match record {
+                Some(record) => there.push((key, record)),
+                None => gone.push(key),
+            }
+        }
+        gone.sort_unstable_by_key(|key| key.module.is_none());
+        for key in &gone {
+            self.shared.remove(key);
+        }
+        there.sort_unstable_by_key(|(_, record)| record.serial());
+        for (key, record) in there {
+            self.shared.install(&key, record);
+        }
+        for (handle, key, channels) in sessions {
+            if let Some(slot) = self.shared.memory.slot(*handle)
+                && slot.live().is_some_and(|(live, _)| Arc::ptr_eq(&live, key))
+            {
+                slot.set_kept(channels.unwrap_or_default());
+            }
+        }
+    }
+
+    fn answer(&self, answers: Answers) {
+        for (to, result, _room) in answers {
+            if result.is_err() {
+                self.shared.metrics.refusal();
+            }
+            // Whoever asked may have gone.
+            let _ = to.send(result);
+        }
+    }
+
+    /// Writes the presence of up to `most` twins where it changed. A failure costs nothing that was acknowledged.
+    fn write_presence(&mut self, most: usize) {
+        self.presence_due = Instant::now() + PRESENCE_EVERY;
+        if self.shared.broken().is_some() {
+            return;
+        }
+        let mut batch = Batch::default();
+        for handle in 0..self.shared.memory.end() {
+            if batch.changes().len() >= most {
+                self.presence_due = Instant::now();
+                break;
+            }
+            let Some(slot) = self.shared.memory.slot(handle) else { continue };
+            if let Some(presence) = slot.take_unwritten()
+                && let Some((key, _)) = slot.live()
+            {
+                batch.put(keys::presence(&key), keys::pack_presence(&presence));
+            }
+        }
+        if let Err(error) = self.store.apply(&batch) {
+            tracing::error!(%error, "the store failed; the hub answers reads only");
+            self.shared.break_down(error.message());
+        }
+    }
+
+    fn close(mut self) -> Result<()> {
+        self.write_presence(usize::MAX);
+        self.store.close()
+    }
+}
+
+fn refused(
+    work: Work,
+    broken: &Refusal,
+) -> Option<(oneshot::Sender<Result<Done, Refusal>>, Result<Done, Refusal>, OwnedSemaphorePermit)> {
+    match work {
+        Work::Command { answer, _room, .. } | Work::Session { answer, _room, .. } => {
+            Some((answer, Err(broken.clone()), _room))
+        }
+        _ => None,
+    }
+}
