@@ -62,6 +62,11 @@ impl Watch {
         self.known.as_ref().map(|(desired, version)| (desired, *version))
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// The owner wants nothing more; returns who still waited.
     pub(super) fn stop(&mut self) -> Vec<Waiter> {
         std::mem::take(self).waiters

@@ -6,7 +6,8 @@ use super::desired::Watch;
 use super::gets::Gets;
 use super::link::Phase;
 use super::random::Random;
-use super::reports::{MAX_PENDING_BYTES, Report, Reports};
+use super::report::Report;
+use super::reports::{MAX_PENDING_BYTES, Reports};
 use super::requests::{End, Outbox, Waiter, done, end_where};
 use super::tokens::Tokens;
 use super::{Answer, Command, Config, Event, Link, Now, Output, State, Ticket};
@@ -168,6 +169,11 @@ impl Session {
         self.opens.len() + self.watch.waiters.len() + self.gets.len() + self.reports.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.watch.held()
+    }
+
     fn open(&mut self, ticket: Ticket) {
         let Some(waiter) = self.admit(ticket, "connecting") else { return };
         if matches!(self.phase, Phase::Up(_)) {
@@ -187,7 +193,7 @@ impl Session {
         let Some(waiter) = self.admit(ticket, "reporting properties") else { return };
         let bytes = self.reports.bytes();
         match Report::new(waiter, patch, if_version) {
-            Ok(report) if bytes + report.bytes() <= MAX_PENDING_BYTES => self.reports.push(report),
+            Ok(report) if bytes + report.bytes <= MAX_PENDING_BYTES => self.reports.push(report),
             Ok(_) => done(&mut self.out, ticket, Err(full(&format!("{bytes} bytes of reports")))),
             Err(error) => done(&mut self.out, ticket, Err(error)),
         }
@@ -204,7 +210,7 @@ impl Session {
     }
 
     fn unwatch_desired(&mut self) {
-        for waiter in self.watch.stop() {
+        for mut waiter in self.watch.stop() {
             waiter.end(&mut self.out, "watching desired properties", false, &End::Cancelled);
         }
         if let Phase::Up(up) = &mut self.phase {

@@ -5,59 +5,28 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Answer;
-use super::requests::{End, Outbox, Waiter, done, earliest};
-use crate::error::{Delivery, Error, ErrorKind};
+use super::report::Report;
+use super::requests::{End, Outbox, Waiter, earliest};
+use crate::error::{Error, ErrorKind};
 use crate::twin::Object;
 use crate::twin::merge::{compose, composes};
 use crate::wire::Rid;
 
-/// Largest single report, in bytes of JSON: the hub's message size (IoT Hub quotas).
-pub const MAX_REPORT_BYTES: usize = 256 * 1024;
 /// Waiting reports merge up to this many bytes of JSON: the size of a reported section.
 pub const MAX_MERGED_BYTES: usize = 32 * 1024;
 /// Bytes of JSON in all reports that wait or are in flight; one more is refused.
 pub const MAX_PENDING_BYTES: usize = 4 * 1024 * 1024;
-
-const WHAT: &str = "reporting properties";
-
-/// One owner's report.
-#[derive(Debug)]
-pub(super) struct Report {
-    waiter: Waiter,
-    patch: Object,
-    bytes: usize,
-    if_version: Option<u64>,
-    /// It was part of a merged message that was refused: send it by itself, to tell whose fault it was.
-    alone: bool,
-}
-
-impl Report {
-    /// Refuses what no message can carry.
-    pub(super) fn new(waiter: Waiter, patch: Object, if_version: Option<u64>) -> Result<Report, Error> {
-        let bytes = json_len(&patch);
-        if bytes > MAX_REPORT_BYTES {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("the reported patch has {bytes} bytes of JSON; a message holds {MAX_REPORT_BYTES}"),
-            )
-            .with_delivery(Delivery::NotSent));
-        }
-        Ok(Report { waiter, patch, bytes, if_version, alone: false })
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
 
 /// One message on its way.
 #[derive(Debug)]
 struct Flight {
     rid: Rid,
     answer_by: Duration,
-    /// Those of its reports that somebody still waits for.
     reports: Vec<Report>,
+    /// A message sent after it was answered: repeating this one would undo that one.
+    overtaken: bool,
+    /// It names a version.
+    exclusive: bool,
 }
 
 /// A message to say.
@@ -84,15 +53,18 @@ impl Reports {
         self.queue.push_back(report);
     }
 
+    fn all(&self) -> impl Iterator<Item = &Report> {
+        self.flights.iter().flat_map(|f| &f.reports).chain(&self.queue)
+    }
+
     /// Owners that wait.
     pub(super) fn len(&self) -> usize {
-        self.queue.len() + self.flights.iter().map(|f| f.reports.len()).sum::<usize>()
+        self.all().filter(|r| !r.ended).count()
     }
 
     /// Bytes of JSON kept.
     pub(super) fn bytes(&self) -> usize {
-        let flying = self.flights.iter().flat_map(|f| &f.reports);
-        self.queue.iter().chain(flying).map(|r| r.bytes).sum()
+        self.all().map(|r| r.bytes).sum()
     }
 
     pub(super) fn in_flight(&self) -> bool {
@@ -103,9 +75,13 @@ impl Reports {
         !self.queue.is_empty()
     }
 
-    /// The next message, if one may go out now.
+    /// The next message, if one may go out now. One that names a version is alone in flight.
     pub(super) fn next(&mut self, now: Duration, max_in_flight: usize, merge: bool) -> Option<Message> {
-        if self.flights.len() >= max_in_flight.max(1) || self.not_before.is_some_and(|t| now < t) {
+        while self.flights.is_empty() && self.queue.front().is_some_and(|r| r.ended) {
+            // Nothing earlier is to be repeated, so this need not follow.
+            self.queue.pop_front();
+        }
+        if !self.has_room(max_in_flight) || self.not_before.is_some_and(|t| now < t) {
             return None;
         }
         let first = self.queue.pop_front()?;
@@ -128,9 +104,17 @@ impl Reports {
         Some(Message { patch, if_version, reports })
     }
 
+    /// Whether there is a next message, and nothing in flight forbids it.
+    fn has_room(&self, max_in_flight: usize) -> bool {
+        let Some(next) = self.queue.front() else { return false };
+        let exclusive = next.if_version.is_some() || self.flights.iter().any(|f| f.exclusive);
+        self.flights.len() < if exclusive { 1 } else { max_in_flight.max(1) }
+    }
+
     /// The message goes out.
     pub(super) fn sent(&mut self, message: Message, rid: Rid, answer_by: Duration) {
-        self.flights.push_back(Flight { rid, answer_by, reports: message.reports });
+        let (reports, exclusive) = (message.reports, message.if_version.is_some());
+        self.flights.push_back(Flight { rid, answer_by, reports, overtaken: false, exclusive });
     }
 
     /// Handles an answer: `Err(error)` is what the hub refused with. `None` if no message has this rid; else whether
@@ -146,9 +130,8 @@ impl Reports {
         let error = match result {
             Ok(version) => {
                 (self.attempt, self.not_before) = (0, None);
-                for report in flight.reports {
-                    report.waiter.answer(out, Answer::Reported { version });
-                }
+                self.flights.iter_mut().take(at).for_each(|earlier| earlier.overtaken = true);
+                flight.reports.into_iter().for_each(|report| report.answer(out, version));
                 return Some(false);
             }
             Err(error) => error,
@@ -158,16 +141,11 @@ impl Reports {
         let again = error.is_retryable();
         if again || flight.reports.len() > 1 {
             // What was sent after it would overtake it: repeat that as well, behind it.
-            self.flights_to_queue(
-                out,
-                at,
-                &Error::new(ErrorKind::Network, "an earlier report is to be repeated"),
-            );
+            let why = Error::new(ErrorKind::Network, "an earlier report is to be repeated");
+            self.flights_to_queue(out, at, &why);
             self.back_to_queue(out, flight, maybe_done, !again, error);
         } else {
-            for report in flight.reports {
-                refused(out, report, error, maybe_done);
-            }
+            flight.reports.into_iter().for_each(|report| report.refuse(out, error, maybe_done));
         }
         Some(again)
     }
@@ -194,13 +172,13 @@ impl Reports {
     pub(super) fn give_up(&mut self, out: &mut Outbox, error: &Error) {
         while self.queue.front().is_some_and(|r| r.waiter.refusal.is_some()) {
             if let Some(report) = self.queue.pop_front() {
-                refused(out, report, error, false);
+                report.refuse(out, error, false);
             }
         }
     }
 
-    /// Puts a message's reports back to the front. One that named a version and may have been applied
-    /// can't be repeated: it would fail for its own success.
+    /// Puts a message's reports back to the front. Those that can't be repeated end: one that named a version and may
+    /// have been applied would fail for its own success, an overtaken one would undo a later one.
     fn back_to_queue(
         &mut self,
         out: &mut Outbox,
@@ -209,40 +187,36 @@ impl Reports {
         alone: bool,
         error: &Error,
     ) {
-        for mut report in flight.reports.into_iter().rev() {
-            if report.if_version.is_some() && maybe_done {
-                refused(out, report, error, true);
+        let Flight { reports, overtaken, .. } = flight;
+        for mut report in reports.into_iter().rev() {
+            if overtaken || (report.if_version.is_some() && maybe_done) {
+                report.refuse(out, error, maybe_done);
                 continue;
             }
             report.waiter.maybe_done |= maybe_done;
+            if report.ended && !report.waiter.maybe_done {
+                continue;
+            }
             report.waiter.refusal = error.status().map(|_| error.clone());
             report.alone |= alone;
             self.queue.push_front(report);
         }
     }
 
-    /// Ends the waits that `which` picks. What waits is not sent any more; what is in flight is not repeated.
+    /// Ends the waits that `which` picks. What was never sent never will be.
     pub(super) fn end(&mut self, out: &mut Outbox, end: &End, which: impl Fn(&Waiter) -> bool) {
-        for flight in &mut self.flights {
-            for report in flight.reports.extract_if(.., |r| which(&r.waiter)) {
-                report.waiter.end(out, WHAT, true, end);
-            }
+        for report in self.flights.iter_mut().flat_map(|f| &mut f.reports).filter(|r| which(&r.waiter)) {
+            report.end(out, true, end);
         }
-        if self.queue.iter().any(|r| which(&r.waiter)) {
-            for report in std::mem::take(&mut self.queue) {
-                if which(&report.waiter) {
-                    report.waiter.end(out, WHAT, false, end);
-                } else {
-                    self.queue.push_back(report);
-                }
-            }
+        for report in self.queue.iter_mut().filter(|r| which(&r.waiter)) {
+            report.end(out, false, end);
         }
+        self.queue.retain(|r| !r.ended || r.waiter.maybe_done);
     }
 
     /// When a wait ends.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        let flying = self.flights.iter().flat_map(|f| &f.reports);
-        self.queue.iter().chain(flying).map(|r| r.waiter.deadline).min()
+        self.all().filter(|r| !r.ended).map(|r| r.waiter.deadline).min()
     }
 
     /// When an answer is overdue.
@@ -252,30 +226,6 @@ impl Reports {
 
     /// When something is to be done on an open link.
     pub(super) fn wake(&self, max_in_flight: usize) -> Option<Duration> {
-        let room = self.flights.len() < max_in_flight.max(1) && self.any_waiting();
-        earliest(self.wake_flights(), self.not_before.filter(|_| room))
+        earliest(self.wake_flights(), self.not_before.filter(|_| self.has_room(max_in_flight)))
     }
-}
-
-fn refused(out: &mut Outbox, report: Report, error: &Error, maybe_done: bool) {
-    let unknown = maybe_done || report.waiter.maybe_done;
-    let delivery = if unknown { Delivery::Unknown } else { Delivery::Refused };
-    done(out, report.waiter.ticket, Err(error.clone().context(WHAT).with_delivery(delivery)));
-}
-
-/// Bytes of the JSON text, without making it.
-fn json_len(object: &Object) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    serde_json::to_writer(&mut count, object).expect("a JSON object with text keys always serialises");
-    count.0
 }

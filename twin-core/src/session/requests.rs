@@ -41,9 +41,9 @@ impl Waiter {
     }
 
     /// Ends without. `what` names the request; `in_flight` whether an attempt is unanswered right now.
-    pub(super) fn end(self, out: &mut Outbox, what: &str, in_flight: bool, end: &End) {
+    pub(super) fn end(&mut self, out: &mut Outbox, what: &str, in_flight: bool, end: &End) {
         let delivery = if in_flight || self.maybe_done { Delivery::Unknown } else { Delivery::NotSent };
-        let error = match (end, self.refusal) {
+        let error = match (end, self.refusal.take()) {
             (End::Cancelled, _) => Error::new(ErrorKind::Cancelled, format!("the caller gave up on {what}"))
                 .with_delivery(delivery),
             (End::Closed, _) => {
@@ -79,7 +79,7 @@ pub(super) fn end_where(
     end: &End,
     which: impl Fn(&Waiter) -> bool,
 ) {
-    for waiter in waiters.extract_if(.., |w| which(w)) {
+    for mut waiter in waiters.extract_if(.., |w| which(w)) {
         waiter.end(out, what, in_flight, end);
     }
 }

@@ -239,8 +239,13 @@ impl Session {
         let again = if error.is_retryable() { self.pause(attempt, &error) } else { None };
         match again {
             Some(until) => {
-                self.gets.again(flight, Some(&error));
-                self.gets.not_before = Some(until);
+                if error.kind() == ErrorKind::Protocol {
+                    // Whoever asked should see that the hub talks nonsense, not wait for better.
+                    flight.refused(&mut self.out, &error);
+                } else {
+                    self.gets.again(flight, Some(&error));
+                    self.gets.not_before = Some(until);
+                }
                 if for_watch {
                     self.watch.read_failed(until);
                 }

@@ -90,7 +90,8 @@ pub enum Link {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Output {
-    /// Make a connection; answer with `handle_link`, within the driver's own connect timeout.
+    /// Make a connection; answer with `handle_link`, within the driver's own connect timeout. Should an earlier link
+    /// still be closing, forget it and report nothing of it any more.
     Dial {
         /// The password; `None`: the certificate proves who we are.
         token: Option<SasToken>,

@@ -1,0 +1,409 @@
+//! Clock, link and driver of one story.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::hub::{Faults, Hub};
+use super::owner::{Owner, random_members};
+use crate::auth::{Credential, Key, SasToken};
+use crate::session::random::{Random, share};
+use crate::session::{Command, Config, Event, Link, MAX_HELD, Now, Output, Session};
+use crate::wire::{Heard, Said};
+use crate::{Error, ErrorKind, HostName, Timestamp, TwinKey};
+
+/// Misfortune lasts this long; then all goes well.
+const TROUBLE: Duration = Duration::from_secs(600);
+/// In good times everything must have settled after this long: the longest pauses are 5 min.
+const SETTLED: Duration = Duration::from_secs(2000);
+/// Timeouts in a row that change nothing, not even the time: more is a loop.
+const MAX_SPINS: u32 = 8;
+
+/// What goes wrong in a story.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Manner {
+    Good,
+    Cutting,
+    Losing,
+    Refusing,
+    Forgetting,
+    Renewing,
+    Everything,
+}
+
+/// What is going to happen.
+#[derive(Debug)]
+enum Next {
+    Ask,
+    Backend,
+    Cut,
+    Forget,
+    Recreate,
+    Dialed { link: u32 },
+    Closed { link: u32 },
+    ToHub { link: u32, said: Said },
+    ToDevice { link: u32, heard: Heard },
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    manner: Manner,
+    random: Random,
+    now: Duration,
+    session: Session,
+    request_timeout: Duration,
+    hub: Hub,
+    owner: Owner,
+    agenda: BTreeMap<(Duration, u64), Next>,
+    entries: u64,
+    /// The link that is dialed or up, by number; and whether it is up.
+    link: Option<(u32, bool)>,
+    links: u32,
+    /// The session said that it leaves the link.
+    leaving: bool,
+    token: Option<SasToken>,
+    /// When the last message of each direction arrives: the next one can't be earlier.
+    arrivals: [Duration; 2],
+    trouble: bool,
+    heard: u64,
+    corrupt: bool,
+}
+
+impl World {
+    pub(super) fn new(manner: Manner, seed: u64) -> Self {
+        let mut random = Random::new(seed.wrapping_mul(0x1_0001).wrapping_add(manner as u64));
+        let host = HostName::new("hub.example").unwrap();
+        let certificate = manner != Manner::Renewing && manner != Manner::Everything;
+        let credential = if certificate {
+            Credential::Certificate
+        } else {
+            Credential::Key { key: Key::from_bytes(&[7; 32]).unwrap(), policy: None }
+        };
+        let mut config = Config::new(host, TwinKey::device("d1").unwrap(), credential);
+        config.token_lifetime = Duration::from_secs(90);
+        if random.next().is_multiple_of(3) {
+            config.request_timeout = Duration::from_secs(40);
+        }
+        if random.next().is_multiple_of(3) {
+            config.max_reports_in_flight = 1 + random.next() as usize % 4;
+            config.merge_reports = random.next().is_multiple_of(2);
+        }
+        let mut world = World {
+            manner,
+            now: Duration::ZERO,
+            request_timeout: config.request_timeout,
+            session: Session::new(config, random.next()),
+            hub: Hub::new(),
+            owner: Owner::default(),
+            agenda: BTreeMap::new(),
+            entries: 0,
+            link: None,
+            links: 0,
+            leaving: false,
+            token: None,
+            arrivals: [Duration::ZERO; 2],
+            trouble: true,
+            heard: 0,
+            corrupt: false,
+            random,
+        };
+        world.hub.faults = world.hub_faults();
+        world.owner.reads_may_lag = world.hub.faults.lag > 0.0;
+        world.plan_story();
+        world
+    }
+
+    pub(super) fn corrupt_reports(&mut self) {
+        self.corrupt = true;
+    }
+
+    fn hub_faults(&self) -> Faults {
+        match self.manner {
+            Manner::Refusing => Faults {
+                throttle: 0.1,
+                fail_before: 0.1,
+                fail_after: 0.1,
+                refuse_subscription: 0.05,
+                foreign_answer: 0.1,
+                ..Faults::default()
+            },
+            Manner::Everything => Faults {
+                throttle: 0.05,
+                fail_before: 0.05,
+                fail_after: 0.05,
+                ignore: 0.05,
+                refuse_subscription: 0.02,
+                lag: 0.1,
+                foreign_answer: 0.1,
+            },
+            Manner::Losing => Faults { ignore: 0.1, lag: 0.1, ..Faults::default() },
+            _ => Faults::default(),
+        }
+    }
+
+    fn plan_story(&mut self) {
+        let any = self.manner == Manner::Everything;
+        self.plan(35, || Next::Ask);
+        self.plan(15, || Next::Backend);
+        if any || self.manner == Manner::Cutting {
+            self.plan(12, || Next::Cut);
+        }
+        if any || self.manner == Manner::Forgetting {
+            self.plan(4, || Next::Forget);
+            self.plan(3, || Next::Recreate);
+        }
+    }
+
+    fn plan(&mut self, times: u32, next: fn() -> Next) {
+        for _ in 0..times {
+            let at = TROUBLE.mul_f64(share(self.random.next()));
+            self.enter(at, next());
+        }
+    }
+
+    fn enter(&mut self, at: Duration, next: Next) {
+        self.entries += 1;
+        self.agenda.insert((at, self.entries), next);
+    }
+
+    /// Runs the story and checks its end.
+    pub(super) fn run(mut self) {
+        self.live_until(TROUBLE);
+        self.trouble = false;
+        self.hub.faults = Faults::default();
+        self.owner.reads_may_lag = false;
+        // A lost notification shows when the next one comes.
+        let (now, bound) = (self.now, self.request_timeout);
+        let watch = self.owner.watch(now, bound);
+        self.command(watch);
+        self.live_until(TROUBLE + SETTLED / 2);
+        self.backend();
+        let open = self.owner.open(self.now, bound);
+        self.command(open);
+        let watch = self.owner.watch(self.now, bound);
+        self.command(watch);
+        self.live_until(TROUBLE + SETTLED);
+        assert!(self.owner.connected && self.owner.watching, "not connected and watching again");
+        let (hub, known) = (&self.hub, self.owner.known());
+        assert!(self.owner.is_up_to_date(hub), "the owner knows {known:?}, the hub has {hub:?}");
+        assert!(self.owner.waiting.is_empty(), "still waiting: {:?}", self.owner.waiting);
+        self.owner.check_reports(&self.hub);
+        self.check_thrift();
+        let close = self.owner.close(self.now, Duration::from_secs(20));
+        self.command(close);
+        self.live_until(TROUBLE + SETTLED + Duration::from_secs(20));
+        assert!(self.owner.closed && self.owner.waiting.is_empty(), "not closed");
+    }
+
+    /// No storms: requests are in proportion to what happened.
+    fn check_thrift(&self) {
+        let counters = self.session.counters();
+        let causes = 60 + u64::from(self.links) * 4 + self.heard * 2;
+        assert!(counters.requests <= causes, "{} requests for {causes} causes", counters.requests);
+        assert!(counters.dials <= 400, "{} dials", counters.dials);
+    }
+
+    fn live_until(&mut self, end: Duration) {
+        let mut spins = 0;
+        loop {
+            let wake_at = self.drive();
+            let next = self.agenda.keys().next().map(|k| k.0);
+            let at = match (wake_at, next) {
+                (Some(a), Some(b)) => a.min(b),
+                (a, b) => a.or(b).unwrap_or(end),
+            };
+            if at >= end {
+                self.now = end;
+                return;
+            }
+            spins = if at > self.now { 0 } else { spins + 1 };
+            assert!(spins < 1000, "nothing but timeouts and messages at {at:?}");
+            self.now = at.max(self.now);
+            if next.is_some_and(|t| t <= self.now) {
+                let (_, next) = self.agenda.pop_first().unwrap();
+                self.happen(next);
+            } else {
+                assert!(spins < MAX_SPINS, "woken at {at:?} for nothing");
+                self.session.handle_timeout(self.clock());
+            }
+        }
+    }
+
+    fn clock(&self) -> Now {
+        Now { mono: self.now, wall: Timestamp::from_unix(Duration::from_secs(1_700_000_000) + self.now) }
+    }
+
+    /// Does what the session says; returns when it wants to be woken.
+    fn drive(&mut self) -> Option<Duration> {
+        loop {
+            match self.session.poll() {
+                Output::Dial { token } => {
+                    assert!(self.link.is_none() || self.leaving, "dialing while there is a link");
+                    self.leaving = false;
+                    self.links += 1;
+                    (self.token, self.link) = (token, Some((self.links, false)));
+                    self.arrivals = [self.now; 2];
+                    let (link, at) = (self.links, self.now + self.delay());
+                    self.enter(at, Next::Dialed { link });
+                }
+                Output::Disconnect => {
+                    self.leaving = true;
+                    if let Some((link, _)) = self.link {
+                        let at = self.now + self.delay();
+                        self.enter(at, Next::Closed { link });
+                    }
+                }
+                Output::Say(said) => self.say_to_hub(said),
+                Output::Event(event) => self.event(event),
+                Output::Idle { wake_at } => {
+                    assert!(self.session.held() <= MAX_HELD && self.session.pending() <= 1024);
+                    return wake_at;
+                }
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.owner.hear(self.now, event, &self.hub);
+    }
+
+    fn command(&mut self, command: Command) {
+        self.session.handle_command(self.clock(), command);
+        self.drive();
+    }
+
+    fn chance(&mut self, likely: f64) -> bool {
+        self.trouble && share(self.random.next()) < likely
+    }
+
+    fn delay(&mut self) -> Duration {
+        let most = if self.chance(0.02) { 40.0 } else { 0.2 };
+        Duration::from_secs_f64(0.001 + most * share(self.random.next()))
+    }
+
+    fn loses(&self) -> f64 {
+        if matches!(self.manner, Manner::Losing | Manner::Everything) { 0.08 } else { 0.0 }
+    }
+
+    fn say_to_hub(&mut self, said: Said) {
+        let Some((link, true)) = self.link else { return };
+        self.arrivals[0] = self.arrivals[0].max(self.now + self.delay());
+        self.enter(self.arrivals[0], Next::ToHub { link, said });
+    }
+
+    fn tell_device(&mut self, heard: Heard) {
+        let (Some((link, true)), false) = (self.link, self.chance(self.loses())) else { return };
+        let mut at = self.arrivals[1].max(self.now + self.delay());
+        if self.chance(self.loses()) {
+            at = self.now + self.delay();
+        }
+        self.arrivals[1] = self.arrivals[1].max(at);
+        if self.chance(self.loses()) {
+            let again = at + self.delay();
+            self.enter(again, Next::ToDevice { link, heard: heard.clone() });
+        }
+        self.enter(at, Next::ToDevice { link, heard });
+    }
+
+    fn is_up(&self, link: u32) -> bool {
+        self.link == Some((link, true))
+    }
+
+    fn happen(&mut self, next: Next) {
+        match next {
+            Next::Ask => {
+                let life = self.hub.recreated;
+                let command = self.owner.ask(self.now, self.request_timeout, &mut self.random, life);
+                self.command(command);
+            }
+            Next::Backend => self.backend(),
+            Next::Cut => self.cut(),
+            Next::Forget => {
+                self.hub.forget_session();
+                self.cut();
+            }
+            Next::Recreate => {
+                self.hub.recreate();
+                self.cut();
+            }
+            Next::Dialed { link } => self.dialed(link),
+            Next::Closed { link } => {
+                if self.link.is_some_and(|(l, _)| l == link) {
+                    self.down(ErrorKind::Network);
+                }
+            }
+            Next::ToHub { link, said } => {
+                if self.is_up(link) {
+                    let expired = self.token.as_ref().is_some_and(|t| t.expiry() < self.clock().wall);
+                    assert!(!expired, "the token ended on an open link");
+                    for heard in self.hub.hear(&mut self.random, &said) {
+                        self.tell_device(heard);
+                    }
+                    if self.corrupt && self.hub.reported_version > 3 {
+                        self.hub.reported.clear();
+                    }
+                }
+            }
+            Next::ToDevice { link, heard } => {
+                if self.is_up(link) {
+                    self.heard += 1;
+                    self.session.handle_heard(self.clock(), heard);
+                }
+            }
+        }
+    }
+
+    fn backend(&mut self) {
+        let value = self.hub.desired_version;
+        let members = random_members(&mut self.random, value, 2);
+        let told = if self.random.next().is_multiple_of(4) {
+            let mut content = members;
+            content.retain(|_, v| !v.is_null() && !v.is_object());
+            self.hub.replace_desired(content)
+        } else {
+            self.hub.patch_desired(members)
+        };
+        if let Some(heard) = told {
+            self.tell_device(heard);
+        }
+    }
+
+    fn dialed(&mut self, link: u32) {
+        if self.link != Some((link, false)) {
+            return;
+        }
+        let fails = if matches!(self.manner, Manner::Good | Manner::Renewing) { 0.0 } else { 0.2 };
+        if self.chance(fails) {
+            let kinds =
+                [ErrorKind::Network, ErrorKind::Unavailable, ErrorKind::Throttled, ErrorKind::Timeout];
+            let kind = kinds[self.random.next() as usize % kinds.len()];
+            let kind = if self.chance(0.1) { ErrorKind::Unauthorized } else { kind };
+            return self.down(kind);
+        }
+        self.link = Some((link, true));
+        let session_present = self.random.next().is_multiple_of(2);
+        self.session.handle_link(self.clock(), Link::Up { session_present });
+    }
+
+    /// The link breaks: what is on its way to the hub may still arrive, but no answer comes back.
+    fn cut(&mut self) {
+        let Some((link, up)) = self.link else { return };
+        let mut arrives = up;
+        let is_sent = |next: &Next| matches!(next, Next::ToHub { link: l, .. } if *l == link);
+        let keys: Vec<_> =
+            self.agenda.iter().filter(|(_, next)| is_sent(next)).map(|(key, _)| *key).collect();
+        let sent: Vec<_> = keys.iter().filter_map(|key| self.agenda.remove(key)).collect();
+        for next in sent {
+            arrives &= share(self.random.next()) < 0.7;
+            if let (true, Next::ToHub { said, .. }) = (arrives, next) {
+                self.hub.hear(&mut self.random, &said);
+            }
+        }
+        self.down(ErrorKind::Network);
+    }
+
+    fn down(&mut self, kind: ErrorKind) {
+        (self.link, self.leaving) = (None, false);
+        self.session.handle_link(self.clock(), Link::Down(Error::new(kind, "by the story")));
+    }
+}
