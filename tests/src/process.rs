@@ -1,6 +1,7 @@
 //! The `twin` binary as a process: started, killed, started again.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Once};
@@ -12,7 +13,9 @@ pub fn twin_binary() -> PathBuf {
     static BUILD: Once = Once::new();
     let profile_folder = std::env::current_exe()
         .ok()
-        .and_then(|exe| exe.ancestors().find(|p| p.ends_with("debug") || p.ends_with("release")).map(Path::to_owned))
+        .and_then(|exe| {
+            exe.ancestors().find(|p| p.ends_with("debug") || p.ends_with("release")).map(Path::to_owned)
+        })
         .expect("tests run from target/debug or target/release");
     BUILD.call_once(|| {
         let mut cargo = Command::new(env!("CARGO"));
@@ -34,9 +37,17 @@ pub struct HubProcess {
 
 impl HubProcess {
     /// Starts `twin hub --json` on `listen` with its state in `data`, and waits until it says that it is ready.
-    pub fn start(data: &Path, listen: &str) -> HubProcess {
+    pub fn start(data: &Path, listen: SocketAddr) -> HubProcess {
         let mut child = Command::new(twin_binary())
-            .args(["hub", "--json", "--listen", listen, "--data"])
+            .args([
+                "hub",
+                "--json",
+                "--host-name",
+                &listen.ip().to_string(),
+                "--listen",
+                &listen.to_string(),
+                "--data",
+            ])
             .arg(data)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -55,7 +66,10 @@ impl HubProcess {
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("stdout");
         let ready = serde_json::from_str(&line).unwrap_or_else(|e| {
             let status = child.wait();
-            panic!("the hub did not become ready ({status:?}, {e}): {line:?}\n{}", talk.lock().expect("no panic"))
+            panic!(
+                "the hub did not become ready ({status:?}, {e}): {line:?}\n{}",
+                talk.lock().expect("no panic")
+            )
         });
         HubProcess { child, ready, talk }
     }
@@ -65,9 +79,9 @@ impl HubProcess {
         self.ready["connectionString"].as_str().expect("connectionString")
     }
 
-    /// Where it listens, as `address:port`.
-    pub fn listen(&self) -> &str {
-        self.ready["listen"][0].as_str().expect("listen")
+    /// Where it listens, port 0 resolved.
+    pub fn listen(&self) -> SocketAddr {
+        self.ready["listen"][0].as_str().expect("listen").parse().expect("an address with a port")
     }
 
     /// The CA to trust, in PEM.
