@@ -3,13 +3,25 @@
 //! [`vocabulary`] is what is said, free of protocol. [`mqtt`] and [`rest`] turn it into bytes (*say*) and back
 //! (*hear*): pure, total, inverse, next to each other, used by the client on one side and the hub on the other.
 //! Each fact carries its source; golden lines in `facts/*.txt` are read by tests of both directions.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`vocabulary`] | what devices and hubs say to each other |
+//! | [`mqtt`] | topics, filters, user name, client id |
+//! | [`rest`] | the service API: calls and answers |
+//! | [`status`] | refusals, their bodies, and the errors clients make of them |
+//! | [`codes`] | the table of error codes |
+//! | [`version`] | api-versions |
 
+pub mod codes;
 pub mod mqtt;
 pub mod rest;
+mod routes;
 pub mod status;
 pub mod version;
 pub mod vocabulary;
 
-pub use status::{HubCode, Refusal};
+pub use codes::HubCode;
+pub use status::Refusal;
 pub use version::ApiVersion;
 pub use vocabulary::{Channel, Heard, Rid, Said};
