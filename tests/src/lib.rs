@@ -3,3 +3,8 @@
 pub mod node;
 pub mod process;
 pub mod random;
+
+/// The README's programs compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -9,7 +9,7 @@ use tests::process::HubProcess;
 use tests::random::Random;
 use tokio::task::JoinHandle;
 use twin_device::{DesiredChange, DeviceClient, Object, merge};
-use twin_service::{Authentication, Identity, IfMatch, Registry, Retry, TwinChange, TwinKey};
+use twin_service::{Identity, IfMatch, Registry, Retry, TwinChange, TwinKey};
 
 const ROUNDS: u64 = 12;
 const WRITERS: usize = 4;

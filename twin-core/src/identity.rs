@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 pub use authentication::Authentication;
 use members::{Members, refused, wrong};
 
+use crate::auth::{Credential, DeviceConnectionString};
 use crate::twin::Object;
-use crate::{DeviceId, ETag, ModuleId, Timestamp, TwinKey, error::Result};
+use crate::{DeviceId, ETag, HostName, ModuleId, Timestamp, TwinKey, error::Result};
 
 /// Longest `statusReason`, in characters.
 pub const MAX_STATUS_REASON_CHARS: usize = 128;
@@ -107,6 +108,31 @@ impl Identity {
     /// The key of this identity and its twin.
     pub fn key(&self) -> TwinKey {
         TwinKey { device: self.device_id.clone(), module: self.module_id.clone() }
+    }
+
+    /// What a device or module connects with: its primary key, or `x509=true`. `None` when there is nothing to connect
+    /// with: no keys yet, or no authentication. The connection string's `expose` gives the text.
+    ///
+    /// ```
+    /// use twin_core::identity::{Authentication, Identity};
+    /// use twin_core::{HostName, TwinKey};
+    /// let mut identity = Identity::new(TwinKey::device("meter")?);
+    /// let host = HostName::new("localhost")?;
+    /// assert!(identity.connection_string(&host).is_none());
+    /// identity.authentication = Some(Authentication::CertificateAuthority);
+    /// let connection_string = identity.connection_string(&host).expect("a certificate is enough");
+    /// assert_eq!(*connection_string.expose(), "HostName=localhost;DeviceId=meter;x509=true");
+    /// # Ok::<(), twin_core::Error>(())
+    /// ```
+    pub fn connection_string(&self, host: &HostName) -> Option<DeviceConnectionString> {
+        let credential = match self.authentication.as_ref()? {
+            Authentication::Sas { primary, .. } => Credential::Key { key: primary.clone(), policy: None },
+            Authentication::SelfSigned { .. } | Authentication::CertificateAuthority => {
+                Credential::Certificate
+            }
+            Authentication::None => return None,
+        };
+        Some(DeviceConnectionString { host: host.clone(), key: self.key(), credential, gateway: None })
     }
 
     /// Parses a request body or an answer; names the member that is wrong, never echoing a key.
