@@ -29,11 +29,7 @@ fn registry(hub: &HubProcess) -> Registry {
 async fn create(registry: &Registry, hub: &HubProcess, id: &str) -> (TwinKey, DeviceClient) {
     let key = TwinKey::device(id).expect("an id");
     let identity = registry.create(&Identity::new(key.clone())).await.expect("created");
-    let Some(Authentication::Sas { primary, .. }) = &identity.authentication else {
-        panic!("keys: {identity:?}")
-    };
-    let text =
-        format!("HostName={};DeviceId={id};SharedAccessKey={}", registry.host(), *primary.expose_base64());
+    let text = identity.connection_string(registry.host()).expect("it has keys").expose();
     let client =
         DeviceClient::from_connection_string(&text).expect("a connection string").ca_pem(hub.ca_pem());
     (key, client.open().await.expect("open"))
