@@ -1,71 +1,226 @@
 //! Starting and stopping a hub.
+
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use twin_core::Result;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-/// How a hub starts. Defaults: host name `localhost`, loopback 8883, 5671 and 443, ephemeral.
-#[derive(Clone, Debug, Default)]
-pub struct HubBuilder {/* host_names, listen, data_dir, … */}
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use twin_core::{Error, ErrorKind, Result};
 
-impl HubBuilder {
-    /// A name that clients use for this hub (in the certificate and in tokens' `sr`). Default `localhost`; the
-    /// loopback addresses and every listening address are always accepted beside it.
-    pub fn host_name(self, name: impl Into<String>) -> Self {
-        todo!()
-    }
-    /// An address to listen on; may be given several times. `127.0.0.1:0` picks a free port.
-    pub fn listen(self, address: SocketAddr) -> Self {
-        todo!()
-    }
-    /// Keeps everything in `dir` (made if missing, private to the user).
-    pub fn data_dir(self, dir: impl Into<PathBuf>) -> Self {
-        todo!()
-    }
-    /// Keeps everything in memory only: nothing survives, acknowledged is not durable.
-    pub fn ephemeral(self) -> Self {
-        todo!()
-    }
-    /// Starts; every port is bound or the error names the one that is not and the way out.
-    pub async fn start(self) -> Result<Hub> {
-        todo!()
-    }
-}
+use crate::config::{HubBuilder, LOOPBACK, advertised};
+use crate::engine::{Engine, EngineConfig};
+use crate::front::certificate::DeviceCas;
+use crate::front::faults::{Faults, LoginFault, RequestFault};
+use crate::front::metrics::Metrics;
+use crate::front::{Front, HostNames, Signal, listener};
+use crate::pki::Pki;
+use crate::policies::Policies;
+use crate::private_file;
+
+/// The store's folder inside the data directory.
+const STORE: &str = "store";
+/// The policies' file inside the data directory: secrets.
+const POLICIES: &str = "policies.json";
 
 /// A running hub. Dropping it stops it without waiting; [`Hub::close`] waits.
-#[derive(Debug)]
-pub struct Hub {/* … */}
+pub struct Hub {
+    front: Arc<Front>,
+    host_name: String,
+    addresses: Vec<SocketAddr>,
+    ca_pem: String,
+    ca_file: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("host_name", &self.host_name)
+            .field("addresses", &self.addresses)
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Hub {
     /// A builder with the defaults.
     pub fn builder() -> HubBuilder {
         HubBuilder::default()
     }
+
+    pub(crate) async fn start(builder: HubBuilder) -> Result<Hub> {
+        let names = builder.names()?;
+        // Ports first: they fail most often, and nothing has been touched yet.
+        let listeners = listener::bind(&builder.addresses()).await?;
+        let addresses =
+            listeners.iter().map(TcpListener::local_addr).collect::<std::io::Result<Vec<_>>>().map_err(
+                |e| Error::new(ErrorKind::Network, format!("a listening port has no address: {e}")),
+            )?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let device_cas = DeviceCas::new(provider.clone());
+        for pem in &builder.client_cas {
+            device_cas.add(pem)?;
+        }
+        // The store is opened before the other files: its lock keeps a second hub away from them.
+        let engine = open_engine(&builder).await?;
+        let opened = (|| {
+            let policies = open_policies(builder.data_dir.as_deref())?;
+            let ips: Vec<_> = LOOPBACK.into_iter().chain(addresses.iter().map(SocketAddr::ip)).collect();
+            let pki = Pki::open(builder.data_dir.as_deref(), &names, &ips, SystemTime::now())?;
+            let tls = listener::tls_config(provider, pki.chain, pki.key)?;
+            Ok((policies, TlsAcceptor::from(Arc::new(tls)), pki.ca_pem, pki.ca_file))
+        })();
+        let (policies, tls, ca_pem, ca_file) = match opened {
+            Ok(opened) => opened,
+            Err(e) => {
+                engine.shutdown().await;
+                return Err(e);
+            }
+        };
+        let host_name = advertised(&names[0], &addresses);
+        let front = Arc::new(Front {
+            engine,
+            policies,
+            names: HostNames::new(names),
+            device_cas,
+            room: Arc::new(Semaphore::new(builder.limits.max_connections)),
+            handshakes: Semaphore::new(builder.limits.max_handshakes),
+            limits: builder.limits,
+            clock: builder.clock,
+            metrics: Metrics::default(),
+            faults: Faults::default(),
+            signal: watch::Sender::new(Signal::default()),
+            tls,
+        });
+        for address in &addresses {
+            tracing::info!(%address, host_name, "listening: MQTT, WebSocket, HTTPS");
+        }
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(listener::run(front.clone(), listener)))
+            .collect();
+        Ok(Hub { front, host_name, addresses, ca_pem, ca_file, data_dir: builder.data_dir, listeners })
+    }
+
     /// What goes into `HostName=`: the name, with the port unless clients find the hub on the default ports.
     pub fn host_name(&self) -> &str {
-        todo!()
+        &self.host_name
     }
+
     /// Where it listens, after port 0 was resolved.
     pub fn addresses(&self) -> &[SocketAddr] {
-        todo!()
+        &self.addresses
     }
+
+    /// The data directory; `None` for an ephemeral hub.
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
     /// The connection string of the `iothubowner` policy: a secret.
     pub fn connection_string(&self) -> String {
-        todo!()
+        self.connection_string_of("iothubowner").unwrap_or_default()
     }
-    /// The connection string of a built-in policy (`service`, `device`, `registryRead`, `registryReadWrite`).
+
+    /// The connection string of a built-in policy (`iothubowner`, `service`, `device`, `registryRead`,
+    /// `registryReadWrite`): a secret.
     pub fn connection_string_of(&self, policy: &str) -> Result<String> {
-        todo!()
+        self.front.policies.connection_string(&self.host_name, policy)
     }
+
     /// The CA certificate that clients must trust, in PEM.
     pub fn ca_pem(&self) -> &str {
-        todo!()
+        &self.ca_pem
     }
-    /// The file with [`Hub::ca_pem`], when there is a data directory (an ephemeral hub keeps none).
+
+    /// The file with [`Hub::ca_pem`], when there is a data directory (an ephemeral hub keeps none: write
+    /// [`Hub::ca_pem`] where clients shall find it).
     pub fn ca_file(&self) -> Option<&Path> {
-        todo!()
+        self.ca_file.as_deref()
     }
-    /// Stops taking connections, says goodbye to clients, flushes, and waits for all of it.
-    pub async fn close(self) -> Result<()> {
-        todo!()
+
+    /// Trusts further CA certificates (PEM) to vouch for devices, until the hub stops.
+    pub fn add_client_ca_pem(&self, pem: &str) -> Result<()> {
+        self.front.device_cas.add(pem)
+    }
+
+    /// What `/metrics` tells, as Prometheus text.
+    pub fn metrics(&self) -> String {
+        self.front.metrics.render("")
+    }
+
+    /// Copies a consistent state of the store into `target`, while the hub runs.
+    pub async fn backup(&self, target: impl Into<PathBuf>) -> Result<()> {
+        self.front.engine.backup(target.into()).await
+    }
+
+    /// Cuts every connection, without a goodbye. For tests of clients.
+    pub fn cut_connections(&self) {
+        self.front.signal.send_modify(|signal| signal.cuts += 1);
+    }
+
+    /// Refuses the next `count` device logins. For tests of clients.
+    pub fn refuse_logins(&self, count: u32, how: LoginFault) {
+        self.front.faults.set_logins(count, how);
+    }
+
+    /// Lets the next `count` requests go wrong: twin requests of devices and service calls alike. For tests of clients.
+    pub fn fail_requests(&self, count: u32, how: RequestFault) {
+        self.front.faults.set_requests(count, how);
+    }
+
+    /// Stops taking connections, lets clients have their answers, flushes, and waits for all of it.
+    pub async fn close(mut self) -> Result<()> {
+        self.front.signal.send_modify(|signal| signal.stopping = true);
+        for listener in std::mem::take(&mut self.listeners) {
+            if let Err(e) = listener.await {
+                tracing::error!(error = %e, "a listener ended badly");
+            }
+        }
+        self.front.engine.shutdown().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // Connections end with their listener's task.
+        for listener in &self.listeners {
+            listener.abort();
+        }
+    }
+}
+
+async fn open_engine(builder: &HubBuilder) -> Result<Engine> {
+    let data_dir = match &builder.data_dir {
+        Some(dir) => {
+            private_file::make_dir(dir)?;
+            Some(dir.join(STORE))
+        }
+        None => None,
+    };
+    let config = EngineConfig { data_dir, clock: builder.clock.clone(), gather: Duration::ZERO };
+    // Recovery reads the whole store: not on a thread that serves.
+    tokio::task::spawn_blocking(move || Engine::open(config))
+        .await
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("opening the store ended badly: {e}")))?
+}
+
+fn open_policies(dir: Option<&Path>) -> Result<Policies> {
+    let Some(path) = dir.map(|dir| dir.join(POLICIES)) else { return Policies::generate() };
+    match private_file::read(&path)? {
+        Some(text) => Policies::from_text(&text).map_err(|e| e.context(path.display())),
+        None => {
+            let policies = Policies::generate()?;
+            private_file::write(&path, &policies.to_text())?;
+            Ok(policies)
+        }
     }
 }

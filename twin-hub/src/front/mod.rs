@@ -1,0 +1,109 @@
+//! The front doors: protocol in, vocabulary out.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `listener` | ports, TLS, limits on strangers, one task per connection |
+//! | `sniff`, `patient` | telling protocols apart by first bytes; streams that replay, streams that give up |
+//! | `auth` | who is this: SAS tokens, certificates, policies |
+//! | `certificate` | client certificates |
+//! | `mqtt` | devices, over TLS or WebSocket |
+//! | `http` | the service API, WebSocket upgrades, metrics, health |
+//! | `metrics`, `faults` | what was counted; what shall go wrong on purpose |
+
+pub(crate) mod auth;
+pub(crate) mod certificate;
+pub(crate) mod faults;
+pub(crate) mod http;
+pub(crate) mod listener;
+pub(crate) mod metrics;
+pub(crate) mod mqtt;
+mod patient;
+mod sniff;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use twin_core::{HostName, Timestamp};
+
+use crate::config::Limits;
+use crate::engine::{Clock, Engine};
+use crate::policies::Policies;
+use certificate::{DeviceCas, PeerCertificate};
+use faults::Faults;
+use metrics::Metrics;
+
+/// What all connections share.
+pub(crate) struct Front {
+    pub(crate) engine: Engine,
+    pub(crate) policies: Policies,
+    pub(crate) names: HostNames,
+    pub(crate) device_cas: DeviceCas,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    pub(crate) faults: Faults,
+    pub(crate) signal: watch::Sender<Signal>,
+    pub(crate) tls: TlsAcceptor,
+    /// one permit per connection
+    pub(crate) room: Arc<Semaphore>,
+    /// one permit per handshake
+    pub(crate) handshakes: Semaphore,
+}
+
+impl Front {
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+/// What every connection watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signal {
+    /// the hub is stopping: finish and go
+    pub(crate) stopping: bool,
+    /// how often all connections were cut on purpose
+    pub(crate) cuts: u64,
+}
+
+/// The names that a hub goes by, without ports.
+#[derive(Debug)]
+pub(crate) struct HostNames(Vec<HostName>);
+
+impl HostNames {
+    pub(crate) fn new(names: Vec<HostName>) -> Self {
+        HostNames(names)
+    }
+
+    /// Whether `text` (a name, perhaps with a port) is one of them. Ports do not matter: clients put the one they
+    /// connect to into names and tokens, and behind a forwarder that is not the hub's.
+    pub(crate) fn know(&self, text: &str) -> bool {
+        HostName::new(text)
+            .is_ok_and(|given| self.0.iter().any(|name| name.host().eq_ignore_ascii_case(given.host())))
+    }
+}
+
+impl std::fmt::Display for HostNames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, name) in self.0.iter().enumerate() {
+            write!(f, "{}{name}", if i == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+/// A fresh tracking id: 32 hexadecimal digits.
+pub(crate) fn tracking_id() -> String {
+    let mut bytes = [0u8; 16];
+    // Without randomness the id is merely not unique.
+    let _ = getrandom::fill(&mut bytes);
+    format!("{:032X}", u128::from_be_bytes(bytes))
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) certificate: Option<PeerCertificate>,
+}
