@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use twin_core::{Error, ErrorKind, Result};
 
 use crate::config::{HubBuilder, LOOPBACK, advertised};
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::{Engine, EngineConfig, Fault, Operation};
 use crate::front::certificate::DeviceCas;
 use crate::front::faults::{Faults, LoginFault, RequestFault};
 use crate::front::metrics::Metrics;
@@ -79,7 +79,8 @@ impl Hub {
         let (policies, tls, ca_pem, ca_file) = match opened {
             Ok(opened) => opened,
             Err(e) => {
-                engine.shutdown().await;
+                // Nothing was changed, so there is nothing to lose.
+                let _ = engine.shutdown().await;
                 return Err(e);
             }
         };
@@ -152,7 +153,7 @@ impl Hub {
 
     /// What `/metrics` tells, as Prometheus text.
     pub fn metrics(&self) -> String {
-        self.front.metrics.render("")
+        self.front.metrics.render(&self.front.engine.figures())
     }
 
     /// Copies a consistent state of the store into `target`, while the hub runs.
@@ -175,6 +176,23 @@ impl Hub {
         self.front.faults.set_requests(count, how);
     }
 
+    /// Lets the next `count` requests, logins included, wait for `delay` before they are served (reading a twin by a
+    /// device excepted, which never waits). For tests of clients.
+    pub fn delay_requests(&self, count: u32, delay: Duration) {
+        self.front.engine.faults().inject(Fault {
+            operation: Operation::Any,
+            times: count,
+            delay,
+            refusal: None,
+        });
+    }
+
+    /// Lets nothing more go wrong on purpose.
+    pub fn clear_faults(&self) {
+        self.front.faults.clear();
+        self.front.engine.faults().clear();
+    }
+
     /// Stops taking connections, lets clients have their answers, flushes, and waits for all of it.
     pub async fn close(mut self) -> Result<()> {
         self.front.signal.send_modify(|signal| signal.stopping = true);
@@ -183,9 +201,9 @@ impl Hub {
                 tracing::error!(error = %e, "a listener ended badly");
             }
         }
-        self.front.engine.shutdown().await;
+        let flushed = self.front.engine.shutdown().await;
         tracing::info!("stopped");
-        Ok(())
+        flushed
     }
 }
 

@@ -19,6 +19,7 @@ mod hub;
 mod pki;
 mod policies;
 mod private_file;
+mod store;
 
 pub use config::{HubBuilder, Limits};
 pub use front::faults::{LoginFault, RequestFault};

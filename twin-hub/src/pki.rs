@@ -38,10 +38,9 @@ pub(crate) struct Pki {
     pub(crate) key: PrivateKeyDer<'static>,
 }
 
-/// What is kept: PEM texts.
+/// What serving needs, as PEM.
 struct Texts {
     ca: String,
-    ca_key: String,
     server: String,
     server_key: String,
 }
@@ -83,7 +82,7 @@ impl Texts {
     fn make(sans: &[SanType], now: SystemTime) -> Result<Texts> {
         let (ca, ca_key) = make_ca(now)?;
         let (server, server_key) = make_server(&ca, &ca_key, sans, now)?;
-        Ok(Texts { ca, ca_key, server, server_key })
+        Ok(Texts { ca, server, server_key })
     }
 
     fn load_or_make(dir: &Path, sans: &[SanType], now: SystemTime) -> Result<Texts> {
@@ -118,13 +117,13 @@ impl Texts {
             && serves(&server, sans, now)
             && belongs(&server, &server_key)
         {
-            return Ok(Texts { ca, ca_key, server, server_key });
+            return Ok(Texts { ca, server, server_key });
         }
         let (server, server_key) = make_server(&ca, &ca_key, sans, now)?;
         private_file::write(&dir.join(SERVER_KEY), &server_key)?;
         private_file::write(&dir.join(SERVER), &server)?;
         tracing::info!(file = %dir.join(SERVER).display(), "made a server certificate");
-        Ok(Texts { ca, ca_key, server, server_key })
+        Ok(Texts { ca, server, server_key })
     }
 }
 

@@ -13,7 +13,6 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
-use sha2::Digest;
 use twin_core::{Error, Result, Timestamp};
 
 /// Takes any client certificate whose key the peer holds, and takes none.
@@ -69,7 +68,7 @@ pub(crate) struct DeviceCas {
     trusted: RwLock<Trusted>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Trusted {
     roots: RootCertStore,
     verifier: Option<Arc<dyn ClientCertVerifier>>,
@@ -77,7 +76,10 @@ struct Trusted {
 
 impl DeviceCas {
     pub(crate) fn new(provider: Arc<CryptoProvider>) -> Self {
-        DeviceCas { provider, trusted: RwLock::default() }
+        DeviceCas {
+            provider,
+            trusted: RwLock::new(Trusted { roots: RootCertStore::empty(), verifier: None }),
+        }
     }
 
     /// Trusts every certificate in `pem`.
@@ -131,15 +133,15 @@ impl PeerCertificate {
         let leaf = &self.chain[0];
         let wanted = wanted.to_ascii_uppercase();
         match wanted.len() {
-            40 => wanted == hex(&sha1::Sha1::digest(leaf)),
-            64 => wanted == hex(&sha2::Sha256::digest(leaf)),
+            40 => wanted == hex(&<sha1::Sha1 as sha1::Digest>::digest(leaf)),
+            64 => wanted == hex(&<sha2::Sha256 as sha2::Digest>::digest(leaf)),
             _ => false,
         }
     }
 
     /// For logs: the SHA-256 thumbprint.
     pub(crate) fn thumbprint(&self) -> String {
-        hex(&sha2::Sha256::digest(&self.chain[0]))
+        hex(&<sha2::Sha256 as sha2::Digest>::digest(&self.chain[0]))
     }
 
     /// Whether a trusted CA vouches for it and its common name is `name`; the error says why not.

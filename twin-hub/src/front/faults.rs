@@ -62,6 +62,10 @@ impl Faults {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).requests = (count, Some(fault));
     }
 
+    pub(crate) fn clear(&self) {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Waiting::default();
+    }
+
     pub(crate) fn next_login(&self) -> Option<LoginFault> {
         take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner).logins)
     }

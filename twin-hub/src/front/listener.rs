@@ -19,7 +19,7 @@ use super::certificate::{AnyCertificate, PeerCertificate};
 use super::metrics::{Door, count};
 use super::patient::Patient;
 use super::sniff::{ENOUGH, Protocol, sniff};
-use super::{Front, Peer, http, mqtt};
+use super::{Front, Interrupt, Peer, http, mqtt};
 
 /// A connection after TLS.
 pub(super) type Stream = TlsStream<Patient<TcpStream>>;
@@ -83,12 +83,11 @@ fn unbound(address: SocketAddr, e: io::Error) -> Error {
 
 /// Accepts until the hub stops, then waits for the connections to finish, within bounds.
 pub(crate) async fn run(front: Arc<Front>, listener: TcpListener) {
-    let mut signal = front.signal.subscribe();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             biased;
-            _ = signal.wait_for(|s| s.stopping) => break,
+            () = stopping(&front) => break,
             // Finished ones are taken out as they finish, so the set holds open connections only.
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
@@ -110,6 +109,11 @@ pub(crate) async fn run(front: Arc<Front>, listener: TcpListener) {
     }
 }
 
+async fn stopping(front: &Front) {
+    // A closed channel cannot be: the front holds its sender.
+    let _ = front.signal.subscribe().wait_for(|s| s.stopping).await.map(|_| ());
+}
+
 fn accept(front: &Arc<Front>, connections: &mut JoinSet<()>, tcp: TcpStream, address: SocketAddr) {
     let Ok(permit) = front.room.clone().try_acquire_owned() else {
         count(&front.metrics.connections_turned_away);
@@ -126,19 +130,29 @@ fn accept(front: &Arc<Front>, connections: &mut JoinSet<()>, tcp: TcpStream, add
 /// One connection, from TCP to its end.
 async fn serve(front: Arc<Front>, tcp: TcpStream, address: SocketAddr) {
     // Each stage is boxed: the task is as large as its largest stage otherwise, for as long as the device is connected.
-    let Some((stream, peer)) = Box::pin(handshake(&front, tcp, address)).await else { return };
-    match Box::pin(first_words(&front, stream, &peer)).await {
-        Some((Protocol::Mqtt, ahead, stream)) => {
-            Box::pin(mqtt::serve(front, stream, ahead, peer, Door::Mqtt)).await;
-        }
-        Some((Protocol::Http, ahead, stream)) => Box::pin(http::serve(front, stream, ahead, peer)).await,
-        Some((Protocol::Amqp, _, mut stream)) => {
-            // The place where AMQP will be served. Until then the peer is told in AMQP's own way that the hub has
-            // no common protocol version: it closes the connection (AMQP 1.0, 2.2).
+    let arrival = Box::pin(async {
+        let (stream, peer) = handshake(&front, tcp, address).await?;
+        let (protocol, ahead, stream) = first_words(&front, stream, &peer).await?;
+        Some((protocol, ahead, stream, peer))
+    });
+    let mut interrupt = Interrupt::new(&front);
+    let arrived = tokio::select! {
+        biased;
+        _ = interrupt.wait() => None,
+        arrived = arrival => arrived,
+    };
+    drop(interrupt);
+    let Some((protocol, ahead, stream, peer)) = arrived else { return };
+    match protocol {
+        Protocol::Mqtt => Box::pin(mqtt::serve(front, stream, ahead, peer, Door::Mqtt)).await,
+        Protocol::Http => Box::pin(http::serve(front, stream, ahead, peer)).await,
+        Protocol::Amqp => {
+            let mut stream = stream;
+            // The place where AMQP will be served. Until then the peer finds the connection closed before any
+            // protocol header, which is how AMQP says that no version is common (AMQP 1.0, 2.2).
             tracing::warn!(peer = %address, "AMQP is not served yet; use MQTT");
             let _ = tokio::time::timeout(front.limits.first_words_time, stream.shutdown()).await;
         }
-        None => {}
     }
 }
 

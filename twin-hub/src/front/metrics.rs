@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::engine::Figures;
+
 /// How a connection came in, as the metrics tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -36,8 +38,6 @@ pub(crate) struct Metrics {
     pub(crate) twin_updates: AtomicU64,
     pub(crate) desired_sent: AtomicU64,
     pub(crate) service_calls: AtomicU64,
-    pub(crate) telemetry_messages: AtomicU64,
-    pub(crate) telemetry_bytes: AtomicU64,
     pub(crate) logins_refused: AtomicU64,
     pub(crate) handshakes_failed: AtomicU64,
     pub(crate) connections_turned_away: AtomicU64,
@@ -54,8 +54,6 @@ impl Default for Metrics {
             twin_updates: AtomicU64::new(0),
             desired_sent: AtomicU64::new(0),
             service_calls: AtomicU64::new(0),
-            telemetry_messages: AtomicU64::new(0),
-            telemetry_bytes: AtomicU64::new(0),
             logins_refused: AtomicU64::new(0),
             handshakes_failed: AtomicU64::new(0),
             connections_turned_away: AtomicU64::new(0),
@@ -85,8 +83,8 @@ impl Metrics {
         *refused.entry((code.number, code.name)).or_default() += 1;
     }
 
-    /// Prometheus text format 0.0.4; `more` is appended as it is.
-    pub(crate) fn render(&self, more: &str) -> String {
+    /// Prometheus text format 0.0.4.
+    pub(crate) fn render(&self, engine: &Figures) -> String {
         let mut text = String::with_capacity(4096);
         family(&mut text, "connections", "gauge", "Open connections by protocol.");
         for door in Door::ALL {
@@ -111,12 +109,6 @@ impl Metrics {
             ("twin_updates_total", "Reported patches of devices that became durable.", &self.twin_updates),
             ("desired_sent_total", "Desired-property notifications sent.", &self.desired_sent),
             ("service_calls_total", "Calls of the service API, refused ones included.", &self.service_calls),
-            (
-                "telemetry_messages_total",
-                "Device-to-cloud messages acknowledged; they are not routed yet.",
-                &self.telemetry_messages,
-            ),
-            ("telemetry_bytes_total", "Bytes of those messages' bodies.", &self.telemetry_bytes),
             ("logins_refused_total", "Device logins refused.", &self.logins_refused),
             (
                 "handshakes_failed_total",
@@ -138,8 +130,35 @@ impl Metrics {
         }
         family(&mut text, "uptime_seconds", "gauge", "Seconds since the hub started.");
         sample(&mut text, "uptime_seconds", "", self.started.elapsed().as_secs());
-        text.push_str(more);
+        render_engine(&mut text, engine);
         text
+    }
+}
+
+fn render_engine(text: &mut String, engine: &Figures) {
+    for (name, kind, help, value) in [
+        ("devices", "gauge", "Devices registered.", engine.devices as u64),
+        (
+            "devices_disabled",
+            "gauge",
+            "Devices among them that are disabled.",
+            engine.disabled_devices as u64,
+        ),
+        ("modules", "gauge", "Modules registered.", engine.modules as u64),
+        ("devices_connected", "gauge", "Devices connected.", engine.connected_devices as u64),
+        ("store_batches_total", "counter", "Batches made durable, each with one sync.", engine.batches),
+        ("store_writes_total", "counter", "Writes made durable in those batches.", engine.writes),
+        ("store_refusals_total", "counter", "Writes refused by a rule or the store.", engine.refusals),
+        (
+            "telemetry_messages_total",
+            "counter",
+            "Device-to-cloud messages acknowledged; they are not routed yet.",
+            engine.telemetry,
+        ),
+        ("telemetry_bytes_total", "counter", "Bytes of those messages' bodies.", engine.telemetry_bytes),
+    ] {
+        family(text, name, kind, help);
+        sample(text, name, "", value);
     }
 }
 
@@ -167,7 +186,7 @@ mod tests {
         metrics.closed(Door::MqttWs);
         metrics.refused(HubCode::ARGUMENT_INVALID);
         count(&metrics.twin_reads);
-        let text = metrics.render("more 1\n");
+        let text = metrics.render(&Figures { batches: 7, ..Figures::default() });
         for line in [
             "twin_hub_connections{protocol=\"mqtt-ws\"} 1",
             "twin_hub_connections_total{protocol=\"mqtt-ws\"} 2",
@@ -175,7 +194,7 @@ mod tests {
             "twin_hub_refused_total{code=\"400004\",name=\"ArgumentInvalid\"} 1",
             "# TYPE twin_hub_twin_reads_total counter",
             "twin_hub_twin_reads_total 1",
-            "more 1",
+            "twin_hub_store_batches_total 7",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }

@@ -67,6 +67,40 @@ pub(crate) struct Signal {
     pub(crate) cuts: u64,
 }
 
+/// Watches for what ends a connection from above.
+#[derive(Debug)]
+pub(crate) struct Interrupt {
+    signal: watch::Receiver<Signal>,
+    cuts: u64,
+}
+
+/// What ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interrupted {
+    /// the hub stops
+    Stopping,
+    /// cut on purpose
+    Cut,
+}
+
+impl Interrupt {
+    /// Watches from now on; cuts made before do not count.
+    pub(crate) fn new(front: &Front) -> Self {
+        let signal = front.signal.subscribe();
+        let cuts = signal.borrow().cuts;
+        Interrupt { signal, cuts }
+    }
+
+    /// Waits for it.
+    pub(crate) async fn wait(&mut self) -> Interrupted {
+        let cuts = self.cuts;
+        match self.signal.wait_for(|s| s.stopping || s.cuts > cuts).await {
+            Ok(signal) if signal.cuts > cuts => Interrupted::Cut,
+            _ => Interrupted::Stopping,
+        }
+    }
+}
+
 /// The names that a hub goes by, without ports.
 #[derive(Debug)]
 pub(crate) struct HostNames(Vec<HostName>);

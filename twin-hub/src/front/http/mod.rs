@@ -16,7 +16,7 @@
 //! | both Content-Length and Transfer-Encoding, or two lengths | 400, and the connection is closed |
 //! | a body over 1 MiB | 413 |
 //! | paths of the documented API that are not served yet | 501 |
-//! | `/health` | anyone: 200 while the hub serves, 503 while it stops |
+//! | `/health` | anyone: 200 while the hub serves, 503 while it stops or its store has failed |
 //! | `/metrics` | from loopback: anyone; from elsewhere: with a token whose policy has ServiceConnect |
 //! | WebSocket subprotocol other than `mqtt` | 501 for AMQP's (not served yet), 400 else |
 
@@ -25,7 +25,6 @@ mod rest;
 mod tap;
 mod websocket;
 
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -40,7 +39,7 @@ use twin_core::wire::{HubCode, Refusal, mqtt, rest as wire};
 use super::listener::Stream;
 use super::metrics::Door;
 use super::sniff::Replay;
-use super::{Front, Peer};
+use super::{Front, Interrupt, Interrupted, Peer};
 use tap::{Head, Tap};
 
 /// Longest head of a request, in bytes; hyper answers 431 beyond.
@@ -93,13 +92,12 @@ async fn requests(connection: &Arc<Connection>, tap: Tap<Upgraded>) {
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_HEADERS);
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(tap), service).with_upgrades());
-    let mut signal = connection.front.signal.subscribe();
-    let cuts = signal.borrow().cuts;
+    let mut interrupt = Interrupt::new(&connection.front);
     let outcome = tokio::select! {
         biased;
-        changed = signal.wait_for(|s| s.stopping || s.cuts > cuts) => match changed.map(|s| s.cuts > cuts) {
-            Ok(true) => return,
-            _ => {
+        interrupted = interrupt.wait() => match interrupted {
+            Interrupted::Cut => return,
+            Interrupted::Stopping => {
                 serving.as_mut().graceful_shutdown();
                 tokio::time::timeout(limits.close_time, serving).await.unwrap_or(Ok(()))
             }

@@ -10,12 +10,18 @@ use super::{Front, Peer, Request, Response, plain, refuse};
 pub(super) const HEALTH: &str = "/health";
 pub(super) const METRICS: &str = "/metrics";
 
-/// 200 while the hub serves, 503 while it stops.
+/// 200 while the hub serves, 503 while it stops or its store has failed.
 pub(super) fn health(front: &Front, request: &Request) -> Response {
     if !readable(request) {
         return plain(405, "text/plain", "GET or HEAD\n");
     }
-    let (status, word) = if front.signal.borrow().stopping { (503, "stopping") } else { (200, "ok") };
+    let stopping = front.signal.borrow().stopping;
+    let (status, word) = match front.engine.health() {
+        _ if stopping => (503, "stopping"),
+        // Why is in the log: anyone may ask here.
+        Err(_) => (503, "store failed, reads only"),
+        Ok(()) => (200, "ok"),
+    };
     let version = env!("CARGO_PKG_VERSION");
     plain(status, "application/json", format!("{{\"status\":\"{word}\",\"version\":\"{version}\"}}\n"))
 }
@@ -41,7 +47,7 @@ pub(super) fn metrics(front: &Front, peer: &Peer, request: &Request) -> Response
             return refuse(front, peer, Refusal::new(HubCode::IOT_HUB_UNAUTHORIZED, why));
         }
     }
-    plain(200, "text/plain; version=0.0.4", front.metrics.render(""))
+    plain(200, "text/plain; version=0.0.4", front.metrics.render(&front.engine.figures()))
 }
 
 fn readable(request: &Request) -> bool {

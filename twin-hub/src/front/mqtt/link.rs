@@ -154,19 +154,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.drain().await?;
         std::future::poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await
     }
-
-    /// Waits for a whole packet; `Ok(None)` is the end of the stream.
-    pub(super) async fn read(&mut self) -> io::Result<Result<Option<Packet>, Violation>> {
-        loop {
-            match self.next_packet() {
-                Ok(None) => {}
-                other => return Ok(other),
-            }
-            if std::future::poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
-                return Ok(Ok(None));
-            }
-        }
-    }
 }
 
 /// The flags that MQTT 3.1.1 fixes for each packet type (table 2.2), which the codec does not look at.
@@ -197,6 +184,21 @@ fn check_packet(packet: &Packet) -> Result<(), Violation> {
 mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt;
+
+    impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+        /// Waits for a whole packet; `Ok(None)` is the end of the stream.
+        async fn read(&mut self) -> io::Result<Result<Option<Packet>, Violation>> {
+            loop {
+                match self.next_packet() {
+                    Ok(None) => {}
+                    other => return Ok(other),
+                }
+                if std::future::poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
+                    return Ok(Ok(None));
+                }
+            }
+        }
+    }
 
     fn link(bytes: &[u8]) -> Link<tokio::io::Empty> {
         Link::new(tokio::io::empty(), Bytes::copy_from_slice(bytes))

@@ -9,7 +9,6 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -25,7 +24,7 @@ use twin_core::wire::{ApiVersion, Channel, Heard, HubCode, Refusal, Rid, Said, m
 
 use super::super::faults::RequestFault;
 use super::super::metrics::{Door, count};
-use super::super::{Front, Peer};
+use super::super::{Front, Interrupt, Interrupted, Peer};
 use super::link::{Link, Violation};
 use super::login::Admitted;
 use crate::engine::Notice;
@@ -122,8 +121,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     front.metrics.opened(door);
-    let mut signal = front.signal.subscribe();
-    let cuts = signal.borrow().cuts;
+    let mut interrupt = Interrupt::new(&front);
     let now = Instant::now();
     let mut session = Session {
         subscribed: admitted.attachment.subscriptions.iter().copied().collect(),
@@ -138,9 +136,9 @@ where
     session.arm();
     let ended = tokio::select! {
         biased;
-        changed = signal.wait_for(|s| s.stopping || s.cuts > cuts) => match changed {
-            Ok(signal) if signal.cuts > cuts => Ended::Cut,
-            _ => Ended::Stopping,
+        interrupted = interrupt.wait() => match interrupted {
+            Interrupted::Cut => Ended::Cut,
+            Interrupted::Stopping => Ended::Stopping,
         },
         ended = session.serve() => ended,
     };
@@ -295,7 +293,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 }
             },
             Said::Telemetry { .. } => {
-                self.telemetry(bytes);
+                self.admitted.attachment.count_telemetry(bytes);
                 What::Taken
             }
             Said::MethodAnswer { .. } => {
@@ -331,12 +329,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     fn push(&mut self, done: Done) {
         self.in_flight_bytes += done.bytes;
         self.in_flight.push_back(Box::pin(std::future::ready(done)));
-    }
-
-    fn telemetry(&self, bytes: usize) {
-        self.admitted.attachment.count_telemetry(bytes);
-        count(&self.front.metrics.telemetry_messages);
-        self.front.metrics.telemetry_bytes.fetch_add(bytes as u64, Relaxed);
     }
 
     fn done(&mut self, done: Done) -> Result<(), Ended> {
@@ -451,16 +443,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 tracing::debug!(peer = %peer.address, %device, why = ?ended, "disconnected");
             }
             Ended::Io(e) => tracing::debug!(peer = %peer.address, %device, why = %e, "disconnected"),
+            Ended::Violation(why) => {
+                tracing::info!(peer = %peer.address, %device, why, "disconnected the device: not allowed");
+            }
             _ => tracing::info!(peer = %peer.address, %device, why = ?ended, "disconnected the device"),
         }
         if let Some(bytes) = self.admitted.will.take()
             && !matches!(ended, Ended::Disconnect)
         {
-            self.telemetry(bytes);
+            self.admitted.attachment.count_telemetry(bytes);
         }
         if matches!(ended, Ended::Cut | Ended::Io(_) | Ended::TooSlow) {
             return;
         }
+        let patience = self.front.limits.close_time;
         let finish = async {
             // What the device said before it went is done; the hub's own goodbye answers it, too.
             while let Some(done) = self.in_flight.next().await {
@@ -470,7 +466,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             let _ = self.link.close().await;
         };
-        let _ = tokio::time::timeout(self.front.limits.close_time, finish).await;
+        let _ = tokio::time::timeout(patience, finish).await;
     }
 }
 
