@@ -101,26 +101,4 @@ pub(crate) fn not_implemented(message: impl Into<String>) -> Refusal {
 }
 
 /// Rows of the service's error table.
-pub(crate) mod codes {
-    use twin_core::wire::HubCode;
-    macro_rules! rows { ($($id:ident $status:literal $number:literal $name:literal;)*) => {
-        $(pub(crate) const $id: HubCode = HubCode { status: $status, number: $number, name: $name };)*
-    } }
-    rows! {
-        DEVICE_NOT_FOUND 404 404001 "DeviceNotFound";
-        MODULE_NOT_FOUND 404 404010 "ModuleNotFound";
-        DEVICE_ALREADY_EXISTS 409 409001 "DeviceAlreadyExists";
-        MODULE_ALREADY_EXISTS_ON_DEVICE 409 409301 "ModuleAlreadyExistsOnDevice";
-        PRECONDITION_FAILED 412 412001 "PreconditionFailed";
-        TOO_MANY_MODULES_ON_DEVICE 413 413003 "TooManyModulesOnDevice";
-        TOO_MANY_DEVICES 413 413002 "TooManyDevices";
-        ARGUMENT_INVALID 400 400004 "ArgumentInvalid";
-        ARGUMENT_NULL 400 400005 "ArgumentNull";
-        IOT_HUB_FORMAT_ERROR 400 400006 "IotHubFormatError";
-        DEVICE_DEFINED_MULTIPLE_TIMES 400 400011 "DeviceDefinedMultipleTimes";
-        IOT_HUB_UNAUTHORIZED 401 401003 "IotHubUnauthorized";
-        SERVICE_UNAVAILABLE 503 503001 "ServiceUnavailable";
-        SERVER_ERROR 500 500001 "ServerError";
-        NOT_IMPLEMENTED 501 501000 "NotImplemented";
-    }
-}
+pub(crate) use twin_core::wire::HubCode as codes;
