@@ -1,6 +1,9 @@
 //! The service client against a scripted HTTPS peer that has none of our code: what it sends, and what it makes of
 //! every kind of answer and of none.
 
+// Helpers of tests fail the test by panicking.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -409,7 +412,7 @@ async fn bulk_is_not_repeated_blindly_and_reports_each_item() {
             400,
             &[],
             &json!({"isSuccessful": false, "warnings": [], "errors": [
-                {"deviceId": "b", "errorCode": 409001, "errorStatus": "exists", "operation": "create"}
+                {"deviceId": "b", "errorCode": "DeviceAlreadyExists", "errorStatus": "exists", "operation": "create"}
             ]})
             .to_string(),
         ),

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use twin_core::identity::Identity;
+use twin_core::wire::HubCode;
 use twin_core::wire::rest::Call;
 use twin_core::wire::status::kind_of;
 use twin_core::{Delivery, Error, ErrorKind, Result, TwinKey};
@@ -230,18 +231,19 @@ impl ItemError {
     }
 
     fn to_error(&self, key: &TwinKey) -> Error {
-        let code = self.error_code.as_u64().and_then(|n| u32::try_from(n).ok());
-        let status = code.and_then(|c| u16::try_from(c / 1000).ok()).filter(|s| (400..600).contains(s));
-        let kind = status.map_or(ErrorKind::Rejected, kind_of);
+        let number = self.error_code.as_u64().and_then(|n| u32::try_from(n).ok());
+        let name = self.error_code.as_str();
+        let row = number.and_then(HubCode::by_number).or_else(|| HubCode::by_name(name?));
         let text = self.error_status.as_str().unwrap_or("the hub says no more");
+        let kind = row.map_or(ErrorKind::Rejected, |row| kind_of(row.status));
         let mut error = Error::new(kind, format!("'{key}': {text}")).with_delivery(Delivery::Refused);
-        if let Some(status) = status {
-            error = error.with_status(status);
+        if let Some(row) = row {
+            error = error.with_status(row.status);
         }
-        if let Some(code) = code {
+        if let Some(code) = number.or(row.map(|row| row.number)) {
             error = error.with_code(code);
         }
-        match self.error_code.as_str() {
+        match name.or(row.map(|row| row.name)) {
             Some(name) => error.with_code_name(name),
             None => error,
         }

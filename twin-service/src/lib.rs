@@ -26,6 +26,47 @@
 //! # }
 //! ```
 //!
+//! # Your own types
+//!
+//! ```
+//! use twin_service::{Identity, IfMatch, Registry, SectionName, TwinChange, TwinKey, TypedTwin, typed};
+//!
+//! #[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
+//! #[serde(default)]
+//! struct Settings {
+//!     on: bool,
+//!     brightness: Option<u8>,
+//! }
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Tags {
+//!     floor: i32,
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> twin_service::Result<()> {
+//! # let hub = twin_hub::Hub::builder().listen("127.0.0.1:0".parse().unwrap()).ephemeral().start().await?;
+//! # let registry = Registry::builder(hub.connection_string()).trust_pem(hub.ca_pem()).build()?;
+//! # let lamp = TwinKey::device("lamp-1")?;
+//! # registry.create(&Identity::new(lamp.clone())).await?;
+//! let change = TwinChange::new().tags(serde_json::json!({"floor": 3})).desired(Settings { on: true, brightness: Some(80) });
+//! let twin = registry.update_twin(&lamp, &change, IfMatch::Force).await?;
+//!
+//! let tags: Tags = typed::read(SectionName::Tags, &twin.tags)?;
+//! let properties: TypedTwin<Settings, Settings> = TypedTwin::read_service(&twin)?;
+//! assert!(tags.floor == 3 && properties.desired.value.on && !properties.reported.value.on);
+//!
+//! // Only what changed goes out: brightness is removed, on is not named.
+//! let old = properties.desired.value;
+//! let change = TwinChange::new().desired_changes(&old, &Settings { brightness: None, ..old.clone() });
+//! let twin = registry.update_twin(&lamp, &change, IfMatch::ETag(&twin.etag)).await?;
+//! assert_eq!(serde_json::json!(twin.desired.value), serde_json::json!({"on": true}));
+//! # hub.close().await
+//! # }
+//! ```
+//!
+//! # What is in here
+//!
 //! | room | what is in it |
 //! |---|---|
 //! | [`Registry`], [`RegistryBuilder`], [`Retry`], [`Clock`] | a hub's service side; how it is reached, when it tries again |
@@ -61,7 +102,7 @@ pub use twins::{IfMatch, TwinChange};
 pub use twin_core::auth::{Key, SasToken, ServiceConnectionString};
 pub use twin_core::identity::{Authentication, Identity, Status};
 pub use twin_core::query::{QueryBuilder, field};
-pub use twin_core::twin::{Object, Properties};
+pub use twin_core::twin::{Object, Properties, SectionName, Typed, TypedTwin, typed};
 pub use twin_core::{
     Delivery, DeviceId, ETag, Error, ErrorKind, HostName, ModuleId, Result, Timestamp, Twin, TwinKey,
 };

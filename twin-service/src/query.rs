@@ -4,7 +4,6 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
-#[cfg(doc)]
 use twin_core::query::QueryBuilder;
 use twin_core::wire::rest::{Answer, Call};
 use twin_core::{Delivery, Error, ErrorKind, Result, Twin};
@@ -52,6 +51,22 @@ impl Registry {
     /// # hub.close().await
     /// # }
     /// ```
+    ///
+    /// Text put together from what users type can be made to ask something else. A builder quotes it:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_service::Result<()> {
+    /// # let hub = twin_hub::Hub::builder().listen("127.0.0.1:0".parse().unwrap()).ephemeral().start().await?;
+    /// # let registry = twin_service::Registry::builder(hub.connection_string()).trust_pem(hub.ca_pem()).build()?;
+    /// use twin_service::{QueryBuilder, field};
+    ///
+    /// let typed_by_a_user = "Redmond43' OR '1' = '1";
+    /// let query = QueryBuilder::devices().filter(field("tags.plant").eq(typed_by_a_user).and(field("tags.floor").ge(3)));
+    /// assert!(registry.query(query).twins().next().await.is_none());
+    /// # hub.close().await
+    /// # }
+    /// ```
     pub fn query(&self, query: impl Into<QueryText>) -> Query {
         Query { registry: self.clone(), text: query.into().0, page_size: None, resume: None }
     }
@@ -76,6 +91,18 @@ impl From<String> for QueryText {
 impl From<&String> for QueryText {
     fn from(text: &String) -> Self {
         QueryText(text.clone())
+    }
+}
+
+impl From<QueryBuilder> for QueryText {
+    fn from(builder: QueryBuilder) -> Self {
+        QueryText(builder.to_string())
+    }
+}
+
+impl From<&QueryBuilder> for QueryText {
+    fn from(builder: &QueryBuilder) -> Self {
+        QueryText(builder.to_string())
     }
 }
 

@@ -18,6 +18,28 @@ type Fetch = Pin<Box<dyn Future<Output = (Pages, Result<Option<Page>>)> + Send>>
 /// Fetches a page when the one before is used up. A row that does not fit `T` is an error in its place, and the
 /// rows after it still come. A request that fails (after its retries) is the last thing that comes; who wants to go
 /// on from there reads [`Pages`] instead.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> twin_service::Result<()> {
+/// # let hub = twin_hub::Hub::builder().listen("127.0.0.1:0".parse().unwrap()).ephemeral().start().await?;
+/// # let registry = twin_service::Registry::builder(hub.connection_string()).trust_pem(hub.ca_pem()).build()?;
+/// # for id in ["a", "b", "c"] {
+/// #     registry.create(&twin_service::Identity::new(twin_service::TwinKey::device(id)?)).await?;
+/// # }
+/// use futures_util::TryStreamExt;
+///
+/// let ids: Vec<String> = registry
+///     .query("SELECT * FROM devices")
+///     .page_size(2)
+///     .twins()
+///     .map_ok(|twin| twin.device_id.to_string())
+///     .try_collect()
+///     .await?;
+/// assert_eq!(ids.len(), 3);
+/// # hub.close().await
+/// # }
+/// ```
 pub struct Rows<T> {
     read: fn(&Page) -> Vec<Result<T>>,
     ready: VecDeque<Result<T>>,

@@ -3,14 +3,38 @@
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
-use twin_core::twin::TwinPatch;
 use twin_core::twin::patch::Rules;
+use twin_core::twin::{SectionName, TwinPatch, typed};
 use twin_core::wire::rest::{self, Call};
-use twin_core::{ETag, Error, Result, Twin, TwinKey};
+use twin_core::{Delivery, ETag, Error, Result, Twin, TwinKey};
 
 use crate::registry::Registry;
 
 /// Under which condition something is written. There is no default: whoever overwrites blindly says so.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> twin_service::Result<()> {
+/// # let hub = twin_hub::Hub::builder().listen("127.0.0.1:0".parse().unwrap()).ephemeral().start().await?;
+/// # let registry = twin_service::Registry::builder(hub.connection_string()).trust_pem(hub.ca_pem()).build()?;
+/// # let key = twin_service::TwinKey::device("d")?;
+/// # registry.create(&twin_service::Identity::new(key.clone())).await?;
+/// use serde_json::json;
+/// use twin_service::{ErrorKind, IfMatch, TwinChange};
+///
+/// // Count up, however many others do the same at the same time.
+/// loop {
+///     let twin = registry.twin(&key).await?;
+///     let count = twin.tags.get("count").and_then(|n| n.as_i64()).unwrap_or(0);
+///     let change = TwinChange::new().tags(json!({"count": count + 1}));
+///     match registry.update_twin(&key, &change, IfMatch::ETag(&twin.etag)).await {
+///         Err(error) if error.kind() == ErrorKind::PreconditionFailed => continue,
+///         other => break other.map(drop)?,
+///     }
+/// }
+/// # hub.close().await
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfMatch<'a> {
     /// Only if the thing still has this etag; else the call ends in `PreconditionFailed`.
@@ -86,6 +110,26 @@ impl TwinChange {
         self
     }
 
+    /// What changed between two values of your type, written to `properties.desired`: members that went, and `None`s
+    /// that were `Some`, are removed.
+    ///
+    /// ```
+    /// #[derive(Clone, serde::Serialize)]
+    /// struct Settings {
+    ///     interval_seconds: u32,
+    ///     mode: Option<String>,
+    /// }
+    ///
+    /// let old = Settings { interval_seconds: 60, mode: Some("eco".into()) };
+    /// let new = Settings { mode: None, ..old.clone() };
+    /// let change = twin_service::TwinChange::new().desired_changes(&old, &new);
+    /// ```
+    pub fn desired_changes<T: Serialize>(mut self, from: &T, to: &T) -> Self {
+        let changes = typed::changes(SectionName::Desired, from, to);
+        self.desired = Some(changes.map(|patch| Value::Object(patch.into_object())));
+        self
+    }
+
     /// From a document of the form `{"tags": {…}, "properties": {"desired": {…}}}`, either part optional.
     ///
     /// A whole twin is such a document: what a backend cannot write (etag, versions, metadata, reported properties,
@@ -151,8 +195,7 @@ impl TwinChange {
             return Err(Error::invalid("the change names neither tags nor desired properties"));
         }
         let body = Bytes::from(Value::Object(body).to_string());
-        TwinPatch::parse(&body, rules)
-            .map_err(|v| Error::invalid(v.message).with_delivery(twin_core::Delivery::NotSent))?;
+        TwinPatch::parse(&body, rules).map_err(|v| Error::from(v).with_delivery(Delivery::NotSent))?;
         Ok(body)
     }
 }
@@ -290,5 +333,5 @@ impl Registry {
 /// A document parsed as JSON but is not what it should be: the hub's fault, not the caller's.
 pub(crate) fn not_a(thing: &str, error: Error) -> Error {
     Error::new(twin_core::ErrorKind::Protocol, format!("the hub's answer is no {thing}: {}", error.message()))
-        .with_delivery(twin_core::Delivery::Unknown)
+        .with_delivery(Delivery::Unknown)
 }

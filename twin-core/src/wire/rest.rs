@@ -306,7 +306,7 @@ pub fn hear_answer(call: &Call, response: Response) -> crate::Result<Answer> {
     let header = |name: &str| {
         response.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     };
-    if !(200..300).contains(&response.status) {
+    if !(200..300).contains(&response.status) && !tells_of_items(call, &response) {
         return Err(status::rest_error(
             response.status,
             header(ERROR_CODE),
@@ -324,6 +324,15 @@ pub fn hear_answer(call: &Call, response: Response) -> crate::Result<Answer> {
     }
     let etag = header(ETAG).filter(|etag| !etag.is_empty()).map(ETag::new);
     Ok(Answer::Json { etag, body: response.body })
+}
+
+/// A bulk request that was refused in part may be answered with 400 and a body that tells about each item (OpenAPI:
+/// `BulkRegistryOperationResult`).
+fn tells_of_items(call: &Call, response: &Response) -> bool {
+    matches!(call, Call::Bulk { .. })
+        && response.status == 400
+        && serde_json::from_slice::<Value>(&response.body)
+            .is_ok_and(|body| body.get("isSuccessful").is_some())
 }
 
 fn path(root: &str, key: &TwinKey) -> String {
