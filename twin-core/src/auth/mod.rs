@@ -11,3 +11,7 @@ pub use credential::Credential;
 pub use key::Key;
 pub use policy::Permissions;
 pub use sas::{SasToken, Scope};
+
+#[cfg(test)]
+#[path = "secrets_tests.rs"]
+mod secrets;
