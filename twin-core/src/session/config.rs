@@ -32,7 +32,8 @@ pub struct Config {
     /// Most requests waiting at once; one more fails at once. Default 1024.
     pub max_pending: usize,
     /// Most report messages in flight at once. Default 1: with more, Azure's hub may apply them in any order
-    /// (azure-docs #88848), and a report that would have to be sent again fails if a later one was answered already.
+    /// (azure-docs #88848), a report that would have to be sent again fails if a later one was answered already, and
+    /// two that both end with delivery unknown may have taken effect in either order.
     pub max_reports_in_flight: usize,
     /// Whether the driver can renew a token in place (AMQP). Default false.
     pub renew_in_place: bool,

@@ -47,6 +47,11 @@ mod timers;
 mod tokens;
 mod vocabulary;
 
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod sim;
+
 pub use config::Config;
 pub use desired::{GAP_FIRST_DELAY, GAP_READS, MAX_HELD, VERIFY_INTERVAL};
 pub use link::{DISCONNECT_TIMEOUT, MAX_SILENT_TIMEOUTS, STABLE_AFTER};

@@ -161,7 +161,9 @@ impl Owner {
     }
 
     /// After all has ended: the hub has what it acknowledged, in the order it was reported, and nothing refused.
-    pub(super) fn check_reports(&self, hub: &Hub) {
+    /// With `several` in flight, those that ended without the owner knowing how may have been applied again before others.
+    pub(super) fn check_reports(&self, hub: &Hub, several: bool) {
+        let mut ordered = true;
         let marks = hub.reported.get("mark").and_then(Value::as_object).cloned().unwrap_or_default();
         let mut expected = Object::new();
         for report in &self.reports {
@@ -173,7 +175,7 @@ impl Owner {
                     assert!(applied || !kept, "report {} was acknowledged and is not there", report.ticket);
                 }
                 Err(e) => match e.delivery() {
-                    Some(Delivery::Unknown) => {}
+                    Some(Delivery::Unknown) => ordered &= !(several && applied),
                     delivery => {
                         assert!(!applied, "report {} is there although {delivery:?}: {e:?}", report.ticket)
                     }
@@ -183,7 +185,9 @@ impl Owner {
                 apply(&mut expected, &report.patch);
             }
         }
-        assert_eq!(hub.reported, expected, "the reports did not take effect in their order");
+        if ordered {
+            assert_eq!(hub.reported, expected, "the reports did not take effect in their order");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, HostName, Timestamp, TwinKey};
 /// Misfortune lasts this long; then all goes well.
 const TROUBLE: Duration = Duration::from_secs(600);
 /// In good times everything must have settled after this long: the longest pauses are 5 min.
-const SETTLED: Duration = Duration::from_secs(2000);
+const SETTLED: Duration = Duration::from_secs(1200);
 /// Timeouts in a row that change nothing, not even the time: more is a loop.
 const MAX_SPINS: u32 = 8;
 
@@ -51,6 +51,7 @@ pub(super) struct World {
     now: Duration,
     session: Session,
     request_timeout: Duration,
+    several_in_flight: bool,
     hub: Hub,
     owner: Owner,
     agenda: BTreeMap<(Duration, u64), Next>,
@@ -91,6 +92,7 @@ impl World {
             manner,
             now: Duration::ZERO,
             request_timeout: config.request_timeout,
+            several_in_flight: config.max_reports_in_flight > 1,
             session: Session::new(config, random.next()),
             hub: Hub::new(),
             owner: Owner::default(),
@@ -186,7 +188,7 @@ impl World {
         let (hub, known) = (&self.hub, self.owner.known());
         assert!(self.owner.is_up_to_date(hub), "the owner knows {known:?}, the hub has {hub:?}");
         assert!(self.owner.waiting.is_empty(), "still waiting: {:?}", self.owner.waiting);
-        self.owner.check_reports(&self.hub);
+        self.owner.check_reports(&self.hub, self.several_in_flight);
         self.check_thrift();
         let close = self.owner.close(self.now, Duration::from_secs(20));
         self.command(close);
