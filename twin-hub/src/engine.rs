@@ -428,3 +428,6 @@ fn json_answer(value: &serde_json::Value) -> rest::Answer {
 fn not_yet(what: &str) -> Refusal {
     refuse::not_implemented(format!("This hub does not serve {what} yet"))
 }
+
+#[cfg(test)]
+mod tests;

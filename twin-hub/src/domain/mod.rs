@@ -144,3 +144,6 @@ pub(crate) fn step(at: &mut Step<'_>, command: Command) -> Result<Done, Refusal>
         Command::Bulk(items) => Ok(Done::Bulk(bulk::run(at, items))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,17 +85,16 @@ impl Page {
 
 /// Rows that are twins or parts of twins. `Some` if there are more.
 fn twins(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
-    let mut last = page.from.serial;
     for handle in candidates(shared, query, shared.memory.after(page.from.serial)) {
         let Some((slot, key, record)) = matching(shared, query, handle) else { continue };
         if page.given() >= page.most {
             return None;
         }
         if page.is_full() {
-            // Only now is it known that a further page has something on it.
-            return Some(Position { serial: last, rows: page.given() });
+            // Only now is it known that a further page has something on it. It starts with this twin, so that what
+            // lies between is not looked at again.
+            return Some(Position { serial: record.serial() - 1, rows: page.given() });
         }
-        last = record.serial();
         match &query.select {
             Selection::All => {
                 page.push(|to| push_service_twin(to, &key, &record, &slot.presence()));

@@ -15,7 +15,7 @@ const BYTES: usize = 1 + 8 + 4 + 8 + 8 + 4;
 /// Where the next page starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Position {
-    /// serial of the last twin looked at
+    /// the next page starts behind this serial
     pub(super) serial: u64,
     /// rows given so far, for `TOP` and for aggregates
     pub(super) rows: u64,
