@@ -199,7 +199,7 @@ impl Engine {
         self.0.faults.suffer(Operation::Report).await?;
         let rules = Rules { arrays: api.allows_arrays(), nulls: true };
         let bytes = patch.len();
-        let patch = Patch::parse(SectionName::Reported, &patch, rules).map_err(refuse::violation)?;
+        let patch = Patch::parse(SectionName::Reported, &patch, rules)?;
         match self.write(bytes, Command::Report { key: key.clone(), patch, if_version }).await? {
             Done::Reported(version) => Ok(version),
             other => unreachable!("a report ends with a version, not with {other:?}"),
@@ -217,14 +217,13 @@ impl Engine {
                 Ok(twin_answer(&key, &record, &slot.presence()))
             }
             Call::PatchTwin { key, if_match, body } => {
-                let patch =
-                    TwinPatch::parse(&body, Rules { nulls: true, ..whole }).map_err(refuse::violation)?;
+                let patch = TwinPatch::parse(&body, Rules { nulls: true, ..whole })?;
                 let done =
                     self.write(body.len(), Command::PatchTwin { key: key.clone(), if_match, patch }).await?;
                 Ok(self.twin_written(&key, done))
             }
             Call::ReplaceTwin { key, if_match, body } => {
-                let content = TwinPatch::parse(&body, whole).map_err(refuse::violation)?;
+                let content = TwinPatch::parse(&body, whole)?;
                 let done = self
                     .write(body.len(), Command::ReplaceTwin { key: key.clone(), if_match, content })
                     .await?;
@@ -273,8 +272,8 @@ impl Engine {
                 Ok(json_answer(&serde_json::json!({ "connectedDeviceCount": connected })))
             }
             Call::Query { text, page_size, continuation } => self.query(text, page_size, continuation).await,
-            Call::NotYet(what) => Err(not_yet(what)),
-            _ => Err(not_yet("this call")),
+            Call::NotYet(what) => Err(rest::not_yet(what)),
+            _ => Err(rest::not_yet("this call")),
         }
     }
 
@@ -418,15 +417,15 @@ fn identity_answer(record: &Record, presence: &Presence) -> rest::Answer {
 }
 
 fn bulk_answer(result: &domain::BulkResult) -> rest::Answer {
-    json_answer(&result.to_json())
+    let body = result.to_json().to_string().into();
+    match result.is_successful() {
+        true => rest::Answer::Json { body, etag: None },
+        false => rest::Answer::BulkFailure { body },
+    }
 }
 
 fn json_answer(value: &serde_json::Value) -> rest::Answer {
     rest::Answer::Json { body: value.to_string().into(), etag: None }
-}
-
-fn not_yet(what: &str) -> Refusal {
-    refuse::not_implemented(format!("This hub does not serve {what} yet"))
 }
 
 #[cfg(test)]

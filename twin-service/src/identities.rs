@@ -160,7 +160,7 @@ impl Registry {
     async fn call_identities(&self, what: impl Fn() -> String, call: Call) -> Result<Vec<Identity>> {
         let documents: Vec<Value> = match self.call(&what, call).await? {
             Answer::Json { body, .. } | Answer::Page { rows: body, .. } => crate::call::parse(&body),
-            Answer::Nothing => Err(no_document()),
+            Answer::Nothing | Answer::BulkFailure { .. } => Err(no_document()),
         }
         .map_err(|e| e.context(what()))?;
         documents

@@ -249,7 +249,7 @@ impl Pages {
         let (rows, twins, continuation) = match self.query.registry.call(what, call).await? {
             Answer::Page { rows, twins, continuation } => (rows, twins, continuation),
             Answer::Json { body, .. } => (body, false, None),
-            Answer::Nothing => return Err(no_document().context(what())),
+            Answer::Nothing | Answer::BulkFailure { .. } => return Err(no_document().context(what())),
         };
         let page = Page::parse(&rows, twins).map_err(|e| e.context(what()))?;
         // An empty token ends the result: sent back, it would start it anew for ever.

@@ -149,6 +149,13 @@ pub enum Answer {
     },
     /// 204
     Nothing,
+    /// 400 with what became of each item of a bulk request of which some failed. The .NET SDK reads the body, as after
+    /// a success, by the code in the header (`HttpClientHelper.IsMappedToException`). A client hears
+    /// [`Answer::Json`].
+    BulkFailure {
+        /// The result.
+        body: Bytes,
+    },
     /// A page of query results.
     Page {
         /// JSON array.
@@ -282,6 +289,10 @@ pub fn say_answer(answer: &Result<Answer, Refusal>, now: crate::Timestamp) -> Re
                 headers.push(header(ETAG, &quoted(etag)));
             }
             (200, body.clone())
+        }
+        Ok(Answer::BulkFailure { body }) => {
+            headers.push(header(ERROR_CODE, HubCode::BULK_REGISTRY_OPERATION_FAILURE.name));
+            (400, body.clone())
         }
         Ok(Answer::Page { rows, twins, continuation }) => {
             headers.push(header(ITEM_TYPE, if *twins { "Twin" } else { "Raw" }));

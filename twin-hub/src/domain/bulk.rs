@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use twin_core::identity::Identity;
 use twin_core::twin::patch::Rules;
 use twin_core::twin::{ETag, TwinPatch, strict};
-use twin_core::wire::Refusal;
 use twin_core::wire::rest::IfMatch;
+use twin_core::wire::{HubCode, Refusal};
 
 use super::{Done, Record, Step, refuse, registry, twins};
 
@@ -70,19 +70,19 @@ impl BulkItem {
         };
         if items.len() > MAX_ITEMS {
             return Err(Refusal::new(
-                refuse::codes::TOO_MANY_DEVICES,
+                HubCode::TOO_MANY_DEVICES,
                 format!("The request has {} items; at most {MAX_ITEMS} are allowed", items.len()),
             ));
         }
         if items.is_empty() {
-            return Err(Refusal::new(refuse::codes::ARGUMENT_NULL, "The request has no items"));
+            return Err(Refusal::new(HubCode::ARGUMENT_NULL, "The request has no items"));
         }
         let items: Vec<BulkItem> = items.into_iter().map(|item| BulkItem::parse(item, rules)).collect();
         let mut seen = std::collections::HashSet::new();
         for item in &items {
             if !seen.insert((&item.device_id, &item.module_id)) {
                 return Err(Refusal::new(
-                    refuse::codes::DEVICE_DEFINED_MULTIPLE_TIMES,
+                    HubCode::DEVICE_DEFINED_MULTIPLE_TIMES,
                     format!("The request names the device '{}' more than once", item.device_id),
                 ));
             }
@@ -128,7 +128,7 @@ fn parse_item(item: Value, mode: Mode, rules: Rules) -> Result<Parsed, Refusal> 
             twin.insert(name.into(), value);
         }
     }
-    let twin = TwinPatch::from_object(twin, rules).map_err(refuse::violation)?;
+    let twin = TwinPatch::from_object(twin, rules).map_err(Refusal::from)?;
     if let Some(id) = members.remove("id") {
         members.insert("deviceId".into(), id);
     }

@@ -68,11 +68,11 @@ pub(super) fn create(
         // From a version before the first one, so that what comes with the identity is version 1.
         let metadata = desired_section.metadata().clone();
         desired_section = Section::from_parts(SectionName::Desired, Object::new(), metadata, 0);
-        desired_section.replace(content, at.now).map_err(refuse::violation)?;
+        desired_section.replace(content, at.now)?;
     }
     let reported = Section::new(SectionName::Reported, at.now);
     if let Some(tags) = tags {
-        limits::check_growth(SectionName::Tags, 0, limits::size(tags)).map_err(refuse::violation)?;
+        limits::check_growth(SectionName::Tags, 0, limits::size(tags))?;
     }
     let record = Record::new(&Parts {
         serial: at.world.next_serial(),

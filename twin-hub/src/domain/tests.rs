@@ -171,8 +171,8 @@ fn versions_and_etags_move_as_observed() {
             2,
             1,
         ),
-        (|b| drop(b.report("d", None, r#"{"y":1}"#).unwrap()), "AAAAAAAAAAM=", 5, 2, 2),
-        (|b| drop(b.report("d", None, r#"{"y":1}"#).unwrap()), "AAAAAAAAAAM=", 6, 2, 3),
+        (|b| assert!(b.report("d", None, r#"{"y":1}"#).unwrap() > 1), "AAAAAAAAAAM=", 5, 2, 2),
+        (|b| assert!(b.report("d", None, r#"{"y":1}"#).unwrap() > 1), "AAAAAAAAAAM=", 6, 2, 3),
         // a reported update does not invalidate the backend's etag
         (
             |b| drop(b.patch("d", etag(3), r#"{"tags":{"a":1},"properties":{"desired":{"x":1}}}"#).unwrap()),
@@ -448,7 +448,7 @@ fn edge_devices_are_scopes_and_leaves_have_parents() {
     let scope = bench.identity("edge").device_scope.unwrap();
     assert!(scope.starts_with("ms-azure-iot-edge://edge-"), "{scope}");
     bench.create("leaf", json!({"deviceScope": scope})).unwrap();
-    assert_eq!(bench.identity("leaf").parent_scopes, [scope.clone()]);
+    assert_eq!(bench.identity("leaf").parent_scopes, std::slice::from_ref(&scope));
     bench.put("edge", IfMatch::Any, json!({"capabilities": {"iotEdge": true}})).unwrap();
     assert_eq!(bench.identity("edge").device_scope, Some(scope));
     assert_eq!(bench.twin("edge")["capabilities"], json!({"iotEdge": true}));

@@ -27,7 +27,7 @@ pub(super) fn report(
         return Err(refuse::stale_version(given, parts.reported_version));
     }
     let mut reported = record.reported();
-    reported.apply(patch, at.now).map_err(refuse::violation)?;
+    reported.apply(patch, at.now)?;
     let changed = Record::new(&Parts {
         version: parts.version + 1,
         reported_version: reported.version(),
@@ -59,19 +59,17 @@ pub(super) fn patch(
     let mut edit = Edit::new(&record);
     if let Some(tags) = &patch.tags {
         let mut object = record.tags();
-        merge_within(SectionName::Tags, &mut object, tags).map_err(refuse::violation)?;
+        merge_within(SectionName::Tags, &mut object, tags)?;
         edit.tags = Some(json(&object));
     }
     if patch.clear_desired {
         let mut section = record.desired();
         let told = section.clear(at.now);
         edit.set_desired(section, &told);
-    } else if let Some(desired) = &patch.desired {
-        if !desired.as_object().is_empty() {
-            let mut section = record.desired();
-            section.apply(desired, at.now).map_err(refuse::violation)?;
-            edit.set_desired(section, desired.as_object());
-        }
+    } else if let Some(desired) = patch.desired.as_ref().filter(|p| !p.is_empty()) {
+        let mut section = record.desired();
+        section.apply(desired, at.now)?;
+        edit.set_desired(section, desired.as_object());
     }
     Ok(edit.finish(at, key))
 }
@@ -87,12 +85,12 @@ pub(super) fn replace(
     let mut edit = Edit::new(&record);
     if let Some(tags) = &content.tags {
         let mut object = record.tags();
-        replace_within(SectionName::Tags, &mut object, tags).map_err(refuse::violation)?;
+        replace_within(SectionName::Tags, &mut object, tags)?;
         edit.tags = Some(json(&object));
     }
     if let Some(desired) = &content.desired {
         let mut section = record.desired();
-        let told = section.replace(desired, at.now).map_err(refuse::violation)?;
+        let told = section.replace(desired, at.now)?;
         edit.set_desired(section, &told);
     }
     Ok(edit.finish(at, key))

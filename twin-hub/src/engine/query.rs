@@ -8,7 +8,7 @@
 //! [`MAX_PAGE_BYTES`]; the service too may give fewer rows than asked for.
 
 use twin_core::query::{Grouping, Query, Selection, Source};
-use twin_core::wire::{Refusal, rest};
+use twin_core::wire::{HubCode, Refusal, rest};
 
 use super::Shared;
 use super::memory::{Handle, Slot};
@@ -30,7 +30,7 @@ pub(super) fn page(
     continuation: Option<&str>,
 ) -> Result<rest::Answer, Refusal> {
     if text.trim().is_empty() {
-        return Err(Refusal::new(refuse::codes::ARGUMENT_NULL, "The query is empty"));
+        return Err(Refusal::new(HubCode::ARGUMENT_NULL, "The query is empty"));
     }
     let query = Query::parse(text).map_err(|e| refuse::invalid(format!("The query is invalid. {e}")))?;
     if page_size == Some(0) {

@@ -182,9 +182,14 @@ async fn bulk_tells_what_failed() {
     create(&engine, "old").await;
     let body = json!([{"id": "new", "importMode": "create"}, {"id": "old", "importMode": "create"}]);
     let answer = engine.call(Call::Bulk { body: body.to_string().into() }, API).await.unwrap();
-    let text = format!("{answer:?}");
-    assert!(text.contains("DeviceAlreadyExists") && text.contains("isSuccessful"), "{text}");
+    let Answer::BulkFailure { body } = answer else { panic!("{answer:?}") };
+    let result: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(result["errors"][0]["errorCode"], "DeviceAlreadyExists");
+    assert_eq!(result["errors"].as_array().unwrap().len(), 1);
     assert!(engine.identity(&key("new")).is_some());
+    let body = json!([{"id": "new", "importMode": "delete"}]).to_string().into();
+    let result = json_of(engine.call(Call::Bulk { body }, API).await).unwrap();
+    assert_eq!(result["isSuccessful"], true);
 }
 
 async fn attach(engine: &Engine, name: &str, clean: bool) -> (Attachment, channel::Receiver<Notice>) {

@@ -63,7 +63,8 @@ pub(super) struct Writer {
     pub(super) presence_due: Instant,
 }
 
-type Answers = Vec<(oneshot::Sender<Result<Done, Refusal>>, Result<Done, Refusal>, OwnedSemaphorePermit)>;
+/// Whom to answer what, and the room in the queue that this gives back.
+type Answer = (oneshot::Sender<Result<Done, Refusal>>, Result<Done, Refusal>, OwnedSemaphorePermit);
 
 impl Writer {
     /// Works until stopped, or until every sender is gone.
@@ -129,7 +130,7 @@ impl Writer {
     }
 
     fn write(&mut self, work: Vec<Work>) {
-        let mut answers: Answers = Vec::with_capacity(work.len());
+        let mut answers: Vec<Answer> = Vec::with_capacity(work.len());
         if let Some(broken) = self.shared.broken() {
             for work in work {
                 answers.extend(refused(work, &broken));
@@ -270,7 +271,7 @@ impl Writer {
         }
     }
 
-    fn answer(&self, answers: Answers) {
+    fn answer(&self, answers: Vec<Answer>) {
         for (to, result, _room) in answers {
             if result.is_err() {
                 self.shared.metrics.refusal();
@@ -311,10 +312,7 @@ impl Writer {
     }
 }
 
-fn refused(
-    work: Work,
-    broken: &Refusal,
-) -> Option<(oneshot::Sender<Result<Done, Refusal>>, Result<Done, Refusal>, OwnedSemaphorePermit)> {
+fn refused(work: Work, broken: &Refusal) -> Option<Answer> {
     match work {
         Work::Command { answer, _room, .. } | Work::Session { answer, _room, .. } => {
             Some((answer, Err(broken.clone()), _room))

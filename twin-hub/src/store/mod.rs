@@ -23,10 +23,13 @@ use std::sync::Arc;
 
 use twin_core::{Error, ErrorKind, Result};
 
+/// A key, and its new value or (`None`) its end.
+pub(crate) type Change = (Vec<u8>, Option<Arc<[u8]>>);
+
 /// Changes that become visible together or not at all. Later changes of a key win over earlier ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
-    changes: Vec<(Vec<u8>, Option<Arc<[u8]>>)>,
+    changes: Vec<Change>,
 }
 
 impl Batch {
@@ -46,7 +49,7 @@ impl Batch {
     }
 
     /// The changes, in order.
-    pub(crate) fn changes(&self) -> &[(Vec<u8>, Option<Arc<[u8]>>)] {
+    pub(crate) fn changes(&self) -> &[Change] {
         &self.changes
     }
 }
