@@ -118,7 +118,9 @@ fn misuse_is_exit_code_2_and_says_how_it_is_meant() {
     let device = "HostName=localhost:1;DeviceId=d;SharedAccessKey=c2VjcmV0LXNlY3JldC1zZWNyZXQ=";
     for (arguments, part) in [
         (&["get", "d"][..], "IOTHUB_CONNECTION_STRING"),
-        (&["get", "d", "--connection-string", "nonsense"], "HostName"),
+        (&["get", "d", "--connection-string", "nonsense"], "connection string is wrong"),
+        (&["get", "d", "--connection-string", "HostName=h;SharedAccessKeyName=x"], "SharedAccessKey"),
+        (&["hub", "--host-name", "https://h"], "https://h"),
         (&["get", "d", "--connection-string", device], "device's"),
         (&["get", "a b", "--connection-string", service], "' '"),
         (&["get"], "ID"),

@@ -18,7 +18,7 @@ use crate::front::certificate::DeviceCas;
 use crate::front::faults::{Faults, LoginFault, RequestFault};
 use crate::front::metrics::Metrics;
 use crate::front::{Front, HostNames, Signal, listener};
-use crate::pki::Pki;
+use crate::pki::{self, Pki};
 use crate::policies::Policies;
 use crate::private_file;
 
@@ -156,9 +156,19 @@ impl Hub {
         self.front.metrics.render(&self.front.engine.figures())
     }
 
-    /// Copies a consistent state of the store into `target`, while the hub runs.
+    /// Copies a consistent state into `target`, an empty or new directory, while the hub runs. A hub starts on it
+    /// ([`HubBuilder::data_dir`]): with the same policies, keys and CA, unless this one is ephemeral and has none to copy.
     pub async fn backup(&self, target: impl Into<PathBuf>) -> Result<()> {
-        self.front.engine.backup(target.into()).await
+        let target = target.into();
+        private_file::make_empty_dir(&target)?;
+        if let Some(dir) = &self.data_dir {
+            for name in [POLICIES].iter().chain(&pki::FILES) {
+                if let Some(text) = private_file::read(&dir.join(name))? {
+                    private_file::write(&target.join(name), &text)?;
+                }
+            }
+        }
+        self.front.engine.backup(target.join(STORE)).await
     }
 
     /// Cuts every connection, without a goodbye. For tests of clients.

@@ -77,6 +77,8 @@ const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca-key.pem";
 const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server-key.pem";
+/// All of these, for copying.
+pub(crate) const FILES: [&str; 4] = [CA, CA_KEY, SERVER, SERVER_KEY];
 
 impl Texts {
     fn make(sans: &[SanType], now: SystemTime) -> Result<Texts> {

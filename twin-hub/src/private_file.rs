@@ -24,6 +24,19 @@ pub(crate) fn make_dir(dir: &Path) -> Result<()> {
     builder.create(dir).map_err(|e| failed("make", dir, e))
 }
 
+/// Like [`make_dir`], for a directory that must hold nothing yet.
+pub(crate) fn make_empty_dir(dir: &Path) -> Result<()> {
+    make_dir(dir)?;
+    match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::new(
+            ErrorKind::Storage,
+            format!("{} is not empty; a backup goes into an empty or a new directory", dir.display()),
+        )),
+        Err(e) => Err(failed("look into", dir, e)),
+    }
+}
+
 /// The text of the file, or `None` if there is no such file.
 pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {

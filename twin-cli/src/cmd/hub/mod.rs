@@ -41,7 +41,7 @@ struct Run {
     /// A name clients use; several times if need be. All go into the certificate, the first into connection strings.
     /// Default: localhost
     #[arg(long, value_name = "NAME")]
-    host_name: Vec<String>,
+    host_name: Vec<twin_core::HostName>,
     /// Where to listen, instead of the default ports; several times if need be. Port 0 picks a free one
     #[arg(long, value_name = "ADDR:PORT", value_parser = place::listen_address)]
     listen: Vec<SocketAddr>,
@@ -83,7 +83,8 @@ impl Run {
             (Some(dir), false) => Some(dir.clone()),
             (None, false) => Some(place::default_data_dir()?),
         };
-        let hub = self.builder(data.clone())?.start().await?;
+        // A port that is taken is no misuse, whatever kind of error the library makes of it.
+        let hub = self.builder(data.clone())?.start().await.map_err(|e| Failure::local(e.to_string()))?;
         let ca = CaFile::of(&hub)?;
         self.ready(cx, &hub, &ca, data.as_deref())?;
         let hub = match &data {
@@ -103,7 +104,7 @@ impl Run {
     fn builder(&self, data: Option<PathBuf>) -> Result<twin_hub::HubBuilder> {
         let mut builder = twin_hub::Hub::builder();
         for name in &self.host_name {
-            builder = builder.host_name(name);
+            builder = builder.host_name(name.to_string());
         }
         for address in &self.listen {
             builder = builder.listen(*address);
