@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::machine::{Session, Told};
+use super::machine::{Session, Told, full};
 use super::requests::{End, done};
 use super::{Answer, Output, State, Ticket};
 use crate::auth::SasToken;
@@ -240,6 +240,9 @@ impl Session {
     pub(super) fn close(&mut self, ticket: Ticket) {
         if matches!(self.phase, Phase::Closed) {
             return done(&mut self.out, ticket, Ok(Answer::Closed));
+        }
+        if self.closers.len() >= self.config.max_pending.max(1) {
+            return done(&mut self.out, ticket, Err(full("too many calls to close")));
         }
         self.closers.push(ticket);
         if self.is_closing() {

@@ -41,6 +41,7 @@ pub struct Session {
     pub(super) gets: Gets,
     pub(super) reports: Reports,
     pub(super) watch: Watch,
+    /// Bounded by `max_pending`, too.
     pub(super) closers: Vec<Ticket>,
     rid_prefix: u32,
     rids: u64,
@@ -268,7 +269,7 @@ impl Session {
     }
 }
 
-fn full(what: &str) -> Error {
+pub(super) fn full(what: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("{what} wait already, which is the most this client keeps"))
         .with_delivery(Delivery::NotSent)
 }

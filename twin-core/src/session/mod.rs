@@ -27,6 +27,29 @@
 //!    does not renew at once, and when no request is in flight if that comes soon. Timers run on the monotonic clock;
 //!    a wall clock that jumped ahead only renews earlier.
 //!
+//! # Driving it
+//!
+//! ```
+//! use twin_core::auth::Credential;
+//! use twin_core::session::{Command, Config, Event, Link, Now, Output, Session, Ticket};
+//! use twin_core::{HostName, Timestamp, TwinKey};
+//!
+//! let config = Config::new(HostName::new("hub.example")?, TwinKey::device("d1")?, Credential::Certificate);
+//! let mut session = Session::new(config, 42);
+//! let now = Now { mono: std::time::Duration::ZERO, wall: Timestamp::NEVER }; // a driver reads its clocks
+//! session.handle_command(now, Command::Open { ticket: Ticket(1) });
+//! loop {
+//!     match session.poll() {
+//!         Output::Dial { .. } => session.handle_link(now, Link::Up { session_present: false }),
+//!         Output::Event(Event::Done { ticket, result }) => assert!(ticket == Ticket(1) && result.is_ok()),
+//!         Output::Event(_) => {}
+//!         Output::Idle { wake_at } => break assert_eq!(wake_at, None), // wait for words, commands or this time
+//!         other => panic!("nothing to say yet: {other:?}"),
+//!     }
+//! }
+//! # Ok::<(), twin_core::Error>(())
+//! ```
+//!
 //! # Bounds
 //!
 //! Requests: [`Config::max_pending`] and [`MAX_PENDING_BYTES`]. Held notifications: [`MAX_HELD`]. Waits: the named durations
@@ -35,6 +58,7 @@
 mod config;
 mod desired;
 mod gets;
+mod hear;
 mod link;
 mod machine;
 mod random;

@@ -126,6 +126,25 @@ fn links_are_made_again() {
 }
 
 #[test]
+fn a_storm_of_devices_spreads() {
+    let mut config = config();
+    config.retry = RetryPolicy::default();
+    for (kind, from, to) in [(ErrorKind::Network, 0.0, 1.0), (ErrorKind::Throttled, 5.0, 10.0)] {
+        let mut tenths = [0; 10];
+        for seed in 0..2000 {
+            let mut bench = Bench::new(config.clone());
+            bench.session = Session::new(config.clone(), seed);
+            bench.step("open 1");
+            bench.step(&format!("down {}", kind.name()));
+            let Output::Idle { wake_at: Some(at) } = bench.session.poll() else { panic!("no retry") };
+            let place = (at.as_secs_f64() - from) / (to - from);
+            tenths[(place * 10.0) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|n| (140..260).contains(n)), "{kind:?}: {tenths:?}");
+    }
+}
+
+#[test]
 fn a_policy_that_gives_up_ends_requests() {
     let mut config = config();
     config.retry = RetryPolicy::None;

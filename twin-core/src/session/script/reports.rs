@@ -151,6 +151,46 @@ fn unanswered_reports_are_repeated_before_later_ones() {
                 report #4 {"c":1}"#,
             ),
             connected(
+                "a refusal of the second time says nothing about the first",
+                r#"
+                > down Network
+                disconnected Network retry in 1s
+                > wait 1s
+                connecting
+                dial
+                > up
+                connected
+                subscribe answers
+                > granted answers
+                report #2 {"a":1}
+                > answer #2 403
+                done 1 Forbidden Unknown"#,
+            ),
+            connected(
+                "together with one that was given up after it was sent: what came last stays last",
+                r#"
+                > report 2 {"b":1}
+                > report 3 {"b":2}
+                > answer #1 204 v2
+                done 1 reported v2
+                report #2 {"b":2}
+                > down Network
+                disconnected Network retry in 1s
+                > cancel 3
+                done 3 Cancelled Unknown
+                > wait 1s
+                connecting
+                dial
+                > up
+                connected
+                subscribe answers
+                > granted answers
+                report #3 {"b":2}
+                > answer #3 204 v4
+                done 2 reported v4
+                idle for ever"#,
+            ),
+            connected(
                 "until time runs out; sent once means unknown",
                 r#"
                 > down Network

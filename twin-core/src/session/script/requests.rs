@@ -256,6 +256,22 @@ fn more_than_max_pending_is_refused() {
 }
 
 #[test]
+fn nothing_unasked_is_kept() {
+    let mut bench = Bench::new(config());
+    bench.step("get 1");
+    bench.step("up");
+    bench.step("granted answers");
+    let before = format!("{:?}", bench.session).len();
+    for n in 0..10_000 {
+        assert_eq!(bench.step(&format!("answer #{n:x}f 200 {{\"desired\":{{}}}}")), [""; 0]);
+        assert_eq!(bench.step(&format!("desired v{n} {{\"a\":{n}}}")), [""; 0]);
+    }
+    assert_eq!(bench.session.counters().unknown_answers, 10_000);
+    let after = format!("{:?}", bench.session).len();
+    assert!(after < before + 50, "the session grew from {before} to {after}");
+}
+
+#[test]
 fn closing_ends_everything() {
     run(
         &config(),

@@ -253,6 +253,33 @@ fn given_tokens_are_announced_and_replaced() {
 }
 
 #[test]
+fn nothing_printed_shows_a_secret() {
+    let mut config = config();
+    config.credential = key();
+    config.renew_in_place = true;
+    let secrets = ["BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc", "sig="];
+    let mut bench = Bench::new(config);
+    let mut printed = String::new();
+    bench.session.handle_command(bench.now(), Command::Open { ticket: Ticket(1) });
+    for _ in 0..2 {
+        loop {
+            printed += &format!("{:?}\n", bench.session);
+            match bench.session.poll() {
+                Output::Idle { .. } => break,
+                output => printed += &format!("{output:?}\n"),
+            }
+        }
+        bench.session.handle_link(bench.now(), Link::Up { session_present: false });
+        bench.mono = Duration::from_secs(3500);
+        bench.session.handle_timeout(bench.now());
+    }
+    assert!(printed.contains("Dial") && printed.contains("Renew"), "{printed}");
+    for secret in secrets {
+        assert!(!printed.contains(secret), "{secret} in {printed}");
+    }
+}
+
+#[test]
 fn an_ended_token_is_named_when_the_hub_refuses_it() {
     let mut config = config();
     config.credential = Credential::Token(token(10));

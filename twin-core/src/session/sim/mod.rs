@@ -2,6 +2,7 @@
 //! by a fake clock. Each seed is one story of some ten minutes; every promise is checked as it goes.
 
 mod hub;
+mod link;
 mod owner;
 mod world;
 

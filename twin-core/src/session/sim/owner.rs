@@ -181,6 +181,11 @@ impl Owner {
                     }
                 },
             }
+            let refused = matches!(result, Err(e) if e.kind() == ErrorKind::Rejected);
+            assert!(
+                !refused || several || report.patch.contains_key("bad"),
+                "refused for another's fault: {report:?}"
+            );
             if applied {
                 apply(&mut expected, &report.patch);
             }

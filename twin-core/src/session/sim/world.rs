@@ -7,9 +7,9 @@ use super::hub::{Faults, Hub};
 use super::owner::{Owner, random_members};
 use crate::auth::{Credential, Key, SasToken};
 use crate::session::random::{Random, share};
-use crate::session::{Command, Config, Event, Link, MAX_HELD, Now, Output, Session};
+use crate::session::{Command, Config, Event, MAX_HELD, Now, Output, Session};
 use crate::wire::{Heard, Said};
-use crate::{Error, ErrorKind, HostName, Timestamp, TwinKey};
+use crate::{ErrorKind, HostName, Timestamp, TwinKey};
 
 /// Misfortune lasts this long; then all goes well.
 const TROUBLE: Duration = Duration::from_secs(600);
@@ -32,7 +32,7 @@ pub(super) enum Manner {
 
 /// What is going to happen.
 #[derive(Debug)]
-enum Next {
+pub(super) enum Next {
     Ask,
     Backend,
     Cut,
@@ -46,27 +46,27 @@ enum Next {
 
 #[derive(Debug)]
 pub(super) struct World {
-    manner: Manner,
-    random: Random,
-    now: Duration,
-    session: Session,
-    request_timeout: Duration,
-    several_in_flight: bool,
-    hub: Hub,
-    owner: Owner,
-    agenda: BTreeMap<(Duration, u64), Next>,
-    entries: u64,
+    pub(super) manner: Manner,
+    pub(super) random: Random,
+    pub(super) now: Duration,
+    pub(super) session: Session,
+    pub(super) request_timeout: Duration,
+    pub(super) several_in_flight: bool,
+    pub(super) hub: Hub,
+    pub(super) owner: Owner,
+    pub(super) agenda: BTreeMap<(Duration, u64), Next>,
+    pub(super) entries: u64,
     /// The link that is dialed or up, by number; and whether it is up.
-    link: Option<(u32, bool)>,
-    links: u32,
+    pub(super) link: Option<(u32, bool)>,
+    pub(super) links: u32,
     /// The session said that it leaves the link.
-    leaving: bool,
-    token: Option<SasToken>,
+    pub(super) leaving: bool,
+    pub(super) token: Option<SasToken>,
     /// When the last message of each direction arrives: the next one can't be earlier.
-    arrivals: [Duration; 2],
-    trouble: bool,
-    heard: u64,
-    corrupt: bool,
+    pub(super) arrivals: [Duration; 2],
+    pub(super) trouble: bool,
+    pub(super) heard: u64,
+    pub(super) corrupt: bool,
 }
 
 impl World {
@@ -162,7 +162,7 @@ impl World {
         }
     }
 
-    fn enter(&mut self, at: Duration, next: Next) {
+    pub(super) fn enter(&mut self, at: Duration, next: Next) {
         self.entries += 1;
         self.agenda.insert((at, self.entries), next);
     }
@@ -230,7 +230,7 @@ impl World {
         }
     }
 
-    fn clock(&self) -> Now {
+    pub(super) fn clock(&self) -> Now {
         Now { mono: self.now, wall: Timestamp::from_unix(Duration::from_secs(1_700_000_000) + self.now) }
     }
 
@@ -272,43 +272,6 @@ impl World {
     fn command(&mut self, command: Command) {
         self.session.handle_command(self.clock(), command);
         self.drive();
-    }
-
-    fn chance(&mut self, likely: f64) -> bool {
-        self.trouble && share(self.random.next()) < likely
-    }
-
-    fn delay(&mut self) -> Duration {
-        let most = if self.chance(0.02) { 40.0 } else { 0.2 };
-        Duration::from_secs_f64(0.001 + most * share(self.random.next()))
-    }
-
-    fn loses(&self) -> f64 {
-        if matches!(self.manner, Manner::Losing | Manner::Everything) { 0.08 } else { 0.0 }
-    }
-
-    fn say_to_hub(&mut self, said: Said) {
-        let Some((link, true)) = self.link else { return };
-        self.arrivals[0] = self.arrivals[0].max(self.now + self.delay());
-        self.enter(self.arrivals[0], Next::ToHub { link, said });
-    }
-
-    fn tell_device(&mut self, heard: Heard) {
-        let (Some((link, true)), false) = (self.link, self.chance(self.loses())) else { return };
-        let mut at = self.arrivals[1].max(self.now + self.delay());
-        if self.chance(self.loses()) {
-            at = self.now + self.delay();
-        }
-        self.arrivals[1] = self.arrivals[1].max(at);
-        if self.chance(self.loses()) {
-            let again = at + self.delay();
-            self.enter(again, Next::ToDevice { link, heard: heard.clone() });
-        }
-        self.enter(at, Next::ToDevice { link, heard });
-    }
-
-    fn is_up(&self, link: u32) -> bool {
-        self.link == Some((link, true))
     }
 
     fn happen(&mut self, next: Next) {
@@ -368,44 +331,5 @@ impl World {
         if let Some(heard) = told {
             self.tell_device(heard);
         }
-    }
-
-    fn dialed(&mut self, link: u32) {
-        if self.link != Some((link, false)) {
-            return;
-        }
-        let fails = if matches!(self.manner, Manner::Good | Manner::Renewing) { 0.0 } else { 0.2 };
-        if self.chance(fails) {
-            let kinds =
-                [ErrorKind::Network, ErrorKind::Unavailable, ErrorKind::Throttled, ErrorKind::Timeout];
-            let kind = kinds[self.random.next() as usize % kinds.len()];
-            let kind = if self.chance(0.1) { ErrorKind::Unauthorized } else { kind };
-            return self.down(kind);
-        }
-        self.link = Some((link, true));
-        let session_present = self.random.next().is_multiple_of(2);
-        self.session.handle_link(self.clock(), Link::Up { session_present });
-    }
-
-    /// The link breaks: what is on its way to the hub may still arrive, but no answer comes back.
-    fn cut(&mut self) {
-        let Some((link, up)) = self.link else { return };
-        let mut arrives = up;
-        let is_sent = |next: &Next| matches!(next, Next::ToHub { link: l, .. } if *l == link);
-        let keys: Vec<_> =
-            self.agenda.iter().filter(|(_, next)| is_sent(next)).map(|(key, _)| *key).collect();
-        let sent: Vec<_> = keys.iter().filter_map(|key| self.agenda.remove(key)).collect();
-        for next in sent {
-            arrives &= share(self.random.next()) < 0.7;
-            if let (true, Next::ToHub { said, .. }) = (arrives, next) {
-                self.hub.hear(&mut self.random, &said);
-            }
-        }
-        self.down(ErrorKind::Network);
-    }
-
-    fn down(&mut self, kind: ErrorKind) {
-        (self.link, self.leaving) = (None, false);
-        self.session.handle_link(self.clock(), Link::Down(Error::new(kind, "by the story")));
     }
 }
