@@ -25,3 +25,8 @@ pub use codes::HubCode;
 pub use status::Refusal;
 pub use version::ApiVersion;
 pub use vocabulary::{Channel, Heard, Rid, Said};
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod laws;

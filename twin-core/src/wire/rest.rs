@@ -434,7 +434,3 @@ fn invalid(text: impl Into<String>) -> Refusal {
 fn shown(text: &str) -> String {
     text.chars().take(120).flat_map(char::escape_debug).collect()
 }
-
-#[cfg(test)]
-#[path = "rest_tests.rs"]
-mod tests;

@@ -27,13 +27,12 @@ pub struct Login {
 /// CONNECT's user name: `{host}/{device}[/{module}]/?api-version=…[&model-id=…][&DeviceClientType=…]`.
 pub fn say_login(login: &Login) -> String {
     let mut text = format!("{}/{}/", login.host, login.key);
-    let mut separator = '?';
+    let mut separator = "?";
     let mut parameter = |name: &str, value: &str| {
-        text.push(separator);
-        separator = '&';
-        for piece in [name, "=", value] {
+        for piece in [separator, name, "=", value] {
             text.push_str(piece);
         }
+        separator = "&";
     };
     if let Some(version) = login.api_version {
         parameter(API_VERSION, &version.to_string());
@@ -43,6 +42,10 @@ pub fn say_login(login: &Login) -> String {
     }
     if let Some(product) = &login.product_info {
         parameter(PRODUCT_INFO, &percent_encode(product));
+    }
+    if separator == "?" {
+        // Marks the end of an id that begins with a '?' itself.
+        text.push('?');
     }
     text
 }
@@ -89,7 +92,9 @@ pub fn hear_login(username: &str) -> Result<Login> {
 /// Parts a module from the parameters after it. An id may begin with `?`: it is one if another `?` follows it.
 fn split_module(rest: &str) -> (Option<&str>, &str) {
     let names = [API_VERSION, PRODUCT_INFO, MODEL_ID];
-    let begins_with_parameters = names.iter().any(|name| unmarked(rest).starts_with(name));
+    let begins_with_parameters = names
+        .iter()
+        .any(|name| unmarked(rest).strip_prefix(name).is_some_and(|value| value.starts_with('=')));
     let (module, tail) = rest.split_once('/').unwrap_or((rest, ""));
     let is_module =
         !begins_with_parameters && !module.is_empty() && (!rest.starts_with('?') || tail.starts_with('?'));

@@ -269,7 +269,3 @@ fn shown(text: &str) -> String {
     let more = if short.len() < text.len() { "…" } else { "" };
     format!("{}{more}", short.escape_debug())
 }
-
-#[cfg(test)]
-#[path = "topic_tests.rs"]
-mod tests;
