@@ -16,6 +16,7 @@ mod domain;
 mod engine;
 mod front;
 mod hub;
+mod index;
 mod pki;
 mod policies;
 mod private_file;

@@ -1,0 +1,203 @@
+//! One value of fixed size per row, for values that are mostly different from row to row.
+
+use std::collections::BTreeMap;
+
+use roaring::RoaringBitmap;
+
+/// Rows per page.
+const PAGE_ROWS: usize = 4096;
+const WORDS: usize = PAGE_ROWS / 64;
+
+/// From how many rows on a page is an array with a place for each of its rows: a sparse row costs two bytes more, so
+/// at half full an array wastes less than twice the space and saves the search.
+const DENSE_ROWS: usize = PAGE_ROWS / 2;
+
+/// Below how many rows an array becomes sparse again.
+const SPARSE_ROWS: usize = PAGE_ROWS / 8;
+
+/// Row handle → value, in pages.
+#[derive(Debug)]
+pub(super) struct Column<T> {
+    pages: BTreeMap<u32, Page<T>>,
+    rows: u64,
+}
+
+#[derive(Debug)]
+enum Page<T> {
+    /// sorted places in the page, and the value of each
+    Sparse { places: Vec<u16>, values: Vec<T> },
+    /// a bit per place that has a value, and a value per place
+    Dense { present: Box<[u64]>, values: Box<[T]>, rows: usize },
+}
+
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Column { pages: BTreeMap::new(), rows: 0 }
+    }
+}
+
+fn split(handle: u32) -> (u32, usize) {
+    (handle / PAGE_ROWS as u32, handle as usize % PAGE_ROWS)
+}
+
+impl<T: Copy + Default> Column<T> {
+    /// How many rows have a value.
+    pub(super) fn len(&self) -> u64 {
+        self.rows
+    }
+
+    pub(super) fn set(&mut self, handle: u32, value: T) {
+        let (number, place) = split(handle);
+        let page = self.pages.entry(number).or_insert_with(Page::new);
+        self.rows += u64::from(page.set(place, value));
+    }
+
+    pub(super) fn clear(&mut self, handle: u32) {
+        let (number, place) = split(handle);
+        let Some(page) = self.pages.get_mut(&number) else { return };
+        self.rows -= u64::from(page.clear(place));
+        if page.is_empty() {
+            self.pages.remove(&number);
+        }
+    }
+
+    pub(super) fn get(&self, handle: u32) -> Option<T> {
+        let (number, place) = split(handle);
+        self.pages.get(&number)?.get(place)
+    }
+
+    /// The rows whose value passes `test`. Rows outside of `within` may be left out.
+    pub(super) fn select(&self, within: Option<&RoaringBitmap>, test: impl Fn(T) -> bool) -> RoaringBitmap {
+        if let Some(within) = within.filter(|within| within.len() < self.rows / 16) {
+            let passes = |handle: &u32| self.get(*handle).is_some_and(&test);
+            return within.iter().filter(passes).collect();
+        }
+        let mut passing = RoaringBitmap::new();
+        let mut handles = Vec::new();
+        for (number, page) in &self.pages {
+            handles.clear();
+            page.select(number * PAGE_ROWS as u32, &test, &mut handles);
+            // Handles come in ascending order.
+            let _ = passing.append(handles.iter().copied());
+        }
+        passing
+    }
+}
+
+impl<T: Copy + Default> Page<T> {
+    fn new() -> Self {
+        Page::Sparse { places: Vec::new(), values: Vec::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Page::Sparse { places, .. } => places.is_empty(),
+            Page::Dense { rows, .. } => *rows == 0,
+        }
+    }
+
+    fn get(&self, place: usize) -> Option<T> {
+        match self {
+            Page::Sparse { places, values } => Some(values[places.binary_search(&(place as u16)).ok()?]),
+            Page::Dense { present, values, .. } => has(present, place).then(|| values[place]),
+        }
+    }
+
+    /// Whether the place was empty.
+    fn set(&mut self, place: usize, value: T) -> bool {
+        match self {
+            Page::Sparse { places, values } => match places.binary_search(&(place as u16)) {
+                Ok(at) => {
+                    values[at] = value;
+                    false
+                }
+                Err(at) => {
+                    places.insert(at, place as u16);
+                    values.insert(at, value);
+                    if places.len() >= DENSE_ROWS {
+                        *self = self.to_dense();
+                    }
+                    true
+                }
+            },
+            Page::Dense { present, values, rows } => {
+                let new = !has(present, place);
+                present[place / 64] |= 1 << (place % 64);
+                values[place] = value;
+                *rows += usize::from(new);
+                new
+            }
+        }
+    }
+
+    /// Whether the place had a value.
+    fn clear(&mut self, place: usize) -> bool {
+        match self {
+            Page::Sparse { places, values } => match places.binary_search(&(place as u16)) {
+                Ok(at) => {
+                    places.remove(at);
+                    values.remove(at);
+                    true
+                }
+                Err(_) => false,
+            },
+            Page::Dense { present, rows, .. } => {
+                let had = has(present, place);
+                present[place / 64] &= !(1 << (place % 64));
+                *rows -= usize::from(had);
+                if *rows < SPARSE_ROWS {
+                    *self = self.to_sparse();
+                }
+                had
+            }
+        }
+    }
+
+    fn to_dense(&self) -> Page<T> {
+        let mut dense = Page::Dense {
+            present: vec![0; WORDS].into_boxed_slice(),
+            values: vec![T::default(); PAGE_ROWS].into_boxed_slice(),
+            rows: 0,
+        };
+        if let Page::Sparse { places, values } = self {
+            for (place, value) in places.iter().zip(values) {
+                dense.set(usize::from(*place), *value);
+            }
+        }
+        dense
+    }
+
+    fn to_sparse(&self) -> Page<T> {
+        let places: Vec<u16> =
+            (0..PAGE_ROWS).filter(|place| self.get(*place).is_some()).map(|p| p as u16).collect();
+        let values = places.iter().filter_map(|place| self.get(usize::from(*place))).collect();
+        Page::Sparse { places, values }
+    }
+
+    fn select(&self, first: u32, test: &impl Fn(T) -> bool, into: &mut Vec<u32>) {
+        match self {
+            Page::Sparse { places, values } => {
+                let passing = places.iter().zip(values).filter(|(_, value)| test(**value));
+                into.extend(passing.map(|(place, _)| first + u32::from(*place)));
+            }
+            Page::Dense { present, values, .. } => {
+                for (word, (present, values)) in present.iter().zip(values.chunks_exact(64)).enumerate() {
+                    // All 64 tests first, without branches, then the few that pass.
+                    let mut passing = values
+                        .iter()
+                        .enumerate()
+                        .fold(0u64, |bits, (bit, value)| bits | (u64::from(test(*value)) << bit));
+                    passing &= present;
+                    while passing != 0 {
+                        into.push(first + (word as u32) * 64 + passing.trailing_zeros());
+                        passing &= passing - 1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn has(present: &[u64], place: usize) -> bool {
+    present[place / 64] & (1 << (place % 64)) != 0
+}
