@@ -28,7 +28,7 @@ for (const [name, Transport] of Object.entries(transports)) {
       const twin = await client.getTwin();
       const heard = [];
       const all = new Promise((resolve) => twin.on('properties.desired', (delta) => {
-        heard.push(delta);
+        heard.push(structuredClone(delta)); // the first is the twin's own section, which later changes merge into
         if (heard.length === 4) resolve();
       }));
       // The listener hears the cached section first; by then the subscription is on its way.
@@ -63,7 +63,7 @@ for (const [name, Transport] of Object.entries(transports)) {
       await registry.updateTwin(device.deviceId, { properties: { desired: { end: true } } }, '*');
       await soon(last, 'the last change');
       assert.deepEqual(heard, [1, 2]);
-      assert.equal(JSON.stringify(await client.getTwin()).includes('secret'), false);
+      assert.equal(JSON.stringify((await client.getTwin()).properties).includes('secret'), false);
     });
   });
 
@@ -119,7 +119,7 @@ for (const [name, Transport] of Object.entries(transports)) {
         ['a key with a hash', { 'a#b': 1 }, /invalid characters/],
         ['a key with a space', { 'a b': 1 }, /invalid characters/],
         ['a long string', { a: 'x'.repeat(4097) }, /4096|4 ?KB/i],
-        ['eleven levels', deep(11), /depth|level|nest|deep/i],
+        ['eleven levels of objects', deep(12), /depth|level|nest|deep/i],
         ['a large integer', { a: 4503599627370496 }, /4503599627370495/],
         ['a null in an array', { a: [1, null] }, /null/],
         ['too much', big, /size/],
@@ -127,7 +127,7 @@ for (const [name, Transport] of Object.entries(transports)) {
         const err = await refusal(report(twin, patch), what);
         assert.match(err.message, says, what);
       }
-      await report(twin, { fine: deep(9) });
+      await report(twin, { fine: deep(10) }); // ten levels of objects, then a leaf: as deep as is allowed
       const now = await client.getTwin();
       assert.equal(now.properties.reported.$version, 2);
       assert.deepEqual(Object.keys(now.properties.reported).sort(), ['$version', 'fine', 'update']);

@@ -10,11 +10,11 @@ test('twins come page by page, each once', async () => {
   const ids = Array.from({ length: COUNT }, (_, i) => `${group}-${i}`);
   for (let i = 0; i < ids.length; i += 100) {
     const { responseBody } = await registry.addDevices(ids.slice(i, i + 100).map((deviceId, k) => ({
-      deviceId, tags: { group, parity: (i + k) % 2 ? 'odd' : 'even' }, properties: { desired: { n: i + k } } })));
+      deviceId, tags: { fleet: group, parity: (i + k) % 2 ? 'odd' : 'even' }, properties: { desired: { n: i + k } } })));
     assert.equal(responseBody.isSuccessful, true);
   }
   // The documented bulk create carries tags and desired properties; what a hub did with them is read back here.
-  const query = registry.createQuery(`SELECT * FROM devices WHERE tags.group = '${group}'`, 40);
+  const query = registry.createQuery(`SELECT * FROM devices WHERE tags.fleet = '${group}'`, 40);
   const seen = [];
   let pages = 0;
   while (query.hasMoreResults) {
@@ -28,7 +28,7 @@ test('twins come page by page, each once', async () => {
 });
 
 test('a page can be fetched again by its token', async () => {
-  const sql = `SELECT deviceId FROM devices WHERE tags.group = '${group}'`;
+  const sql = `SELECT deviceId FROM devices WHERE tags.fleet = '${group}'`;
   const first = registry.createQuery(sql, 100);
   await new Promise((resolve, reject) => first.next((err) => (err ? reject(err) : resolve())));
   const token = first.continuationToken;
@@ -42,7 +42,7 @@ test('a page can be fetched again by its token', async () => {
 test('projections, aggregates and groups are rows', async () => {
   const ask = (sql) => new Promise((resolve, reject) =>
     registry.createQuery(sql).next((err, result) => (err ? reject(err) : resolve(result))));
-  const where = `WHERE tags.group = '${group}'`;
+  const where = `WHERE tags.fleet = '${group}'`;
   assert.deepEqual(await ask(`SELECT COUNT() AS n FROM devices ${where}`), [{ n: COUNT }]);
   const groups = await ask(`SELECT tags.parity AS parity, COUNT() AS n FROM devices ${where} GROUP BY tags.parity`);
   assert.deepEqual(groups.sort((a, b) => a.parity.localeCompare(b.parity)), [{ parity: 'even', n: 125 }, { parity: 'odd', n: 125 }]);
