@@ -32,7 +32,7 @@ fn check_id(what: &str, text: &str) -> Result<()> {
     }
     if let Some(bad) = text
         .chars()
-        .find(|c| !c.is_ascii_alphanumeric() && !(c.is_ascii() && ID_PUNCTUATION.contains(&(*c as u8))))
+        .find(|c| !(c.is_ascii_alphanumeric() || c.is_ascii() && ID_PUNCTUATION.contains(&(*c as u8))))
     {
         return Err(Error::invalid(format!(
             "the {what} contains {bad:?}; allowed are ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '"

@@ -180,6 +180,7 @@ fn rest_requests() {
 fn show_answer(answer: &crate::Result<Answer>) -> String {
     match answer {
         Ok(Answer::Nothing) => "nothing".to_owned(),
+        Ok(Answer::BulkFailure { .. }) => "bulk-failure".to_owned(),
         Ok(Answer::Json { etag, .. }) => {
             format!("json etag={}", etag.as_ref().map(|e| e.as_str()).unwrap_or_default())
         }
@@ -203,13 +204,18 @@ fn show_answer(answer: &crate::Result<Answer>) -> String {
 fn rest_answers() {
     let now: Timestamp = "2022-06-01T22:27:50.2612586Z".parse().unwrap();
     let query = Call::Query { text: "q".into(), page_size: None, continuation: None };
+    let bulk = Call::Bulk { body: Bytes::new() };
     for line in lines(include_str!("facts/rest.txt"), 6) {
         let [what, asked, given, content, meaning, _] = line[..] else { unreachable!() };
         if !what.starts_with("answer") {
             continue;
         }
         let (status, call) = asked.split_once(' ').unwrap();
-        let call = if call == "query" { &query } else { &Call::DeviceStatistics };
+        let call = match call {
+            "query" => &query,
+            "bulk" => &bulk,
+            _ => &Call::DeviceStatistics,
+        };
         let response =
             Response { status: status.parse().unwrap(), headers: headers(given), body: body(content) };
         let heard = rest::hear_answer(call, response.clone());

@@ -207,6 +207,12 @@ fn answers_are_heard_as_said() {
         let response = rest::say_answer(&Ok(answer.clone()), now);
         assert_eq!(rest::hear_answer(&asked, response).unwrap(), answer);
     }
+    // A failure in part is for the client what a success is: the result of each item.
+    let body = Bytes::from_static(b"{\"isSuccessful\":false}");
+    let response = rest::say_answer(&Ok(Answer::BulkFailure { body: body.clone() }), now);
+    assert_eq!(response.status, 400);
+    let heard = rest::hear_answer(&Call::Bulk { body: Bytes::new() }, response).unwrap();
+    assert_eq!(heard, Answer::Json { body, etag: None });
 }
 
 fn facts(
