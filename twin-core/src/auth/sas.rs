@@ -34,6 +34,9 @@ pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 /// Longest token that is read, in bytes; real ones have a few hundred.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
+/// Longest piece of a resource that an error shows, in characters: longer than any real one.
+const MAX_SHOWN_CHARS: usize = 600;
+
 /// The last second that a [`Timestamp`] can tell, since 1970.
 const LAST_SECOND: u64 = 253_402_300_799;
 
@@ -82,11 +85,18 @@ impl SasToken {
         let se = expiry.unix_seconds().to_string();
         let signature = key.mac(&[&sr, "\n", &se]);
         let sig = Zeroizing::new(BASE64.encode(signature));
-        let mut text = Zeroizing::new(format!("{SCHEME} sr={sr}&sig={}&se={se}", percent_encode(&sig)));
+        let sig = Zeroizing::new(percent_encode(&sig));
+        let skn = policy.map(percent_encode);
+        // Room for all of it, so that growing leaves no copy behind.
+        let size = SCHEME.len() + sr.len() + sig.len() + se.len() + skn.as_ref().map_or(0, String::len) + 32;
+        let mut text = Zeroizing::new(String::with_capacity(size));
+        for piece in [SCHEME, " sr=", &sr, "&sig=", &sig, "&se=", &se] {
+            text.push_str(piece);
+        }
         let se_start = text.len() - se.len();
-        if let Some(policy) = policy {
+        if let Some(skn) = &skn {
             text.push_str("&skn=");
-            text.push_str(&percent_encode(policy));
+            text.push_str(skn);
         }
         let sr_start = SCHEME.len() + " sr=".len();
         SasToken {
@@ -208,19 +218,25 @@ impl SasToken {
     ) -> Result<()> {
         let refuse = |why: String| Err(Error::new(ErrorKind::Unauthorized, why));
         if !self.covers(resource) {
-            return refuse(format!("the token is for {:?} and does not cover {resource:?}", self.resource));
+            return refuse(format!("the token is for {} and does not cover {resource:?}", self.shown()));
         }
         if self.is_expired(now) {
             return refuse(format!("the token expired at {}; renew it (it is {now} now)", self.expiry));
         }
         if !self.is_signed_by(keys) {
             return refuse(format!(
-                "the signature of the token for {:?} does not match any current key{}",
-                self.resource,
+                "the signature of the token for {} does not match any current key{}",
+                self.shown(),
                 self.policy.as_ref().map(|p| format!(" of policy {p:?}")).unwrap_or_default()
             ));
         }
         Ok(())
+    }
+
+    /// `sr` for a message: quoted, escaped, cut.
+    fn shown(&self) -> String {
+        let short: String = self.resource.chars().take(MAX_SHOWN_CHARS).collect();
+        format!("{short:?}{}", if short.len() < self.resource.len() { "…" } else { "" })
     }
 
     /// Several lines for a person: resource, policy, expiry and how far off, without the signature.
