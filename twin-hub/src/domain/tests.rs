@@ -538,6 +538,62 @@ fn bulk_requests_that_cannot_be() {
     }
 }
 
+/// Random writes: the versions keep their sum, go up by one, and a device that merges what it hears into what it had
+/// holds exactly the desired properties.
+#[test]
+fn what_a_device_hears_leads_to_what_is_there() {
+    let mut seed = 0x9E37_79B9_7F4A_7C15u64;
+    let mut random = move |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    fn object(random: &mut impl FnMut(u64) -> u64, depth: u64, nulls: bool) -> Value {
+        let mut members = serde_json::Map::new();
+        for _ in 0..random(4) {
+            let value = match random(5) {
+                0 if nulls => Value::Null,
+                0 | 1 => random(3).into(),
+                2 => json!([random(2)]),
+                _ if depth < 3 => object(random, depth + 1, nulls),
+                _ => "text".into(),
+            };
+            members.insert(format!("k{}", random(4)), value);
+        }
+        Value::Object(members)
+    }
+    let mut bench = Bench::with(&["d"]);
+    let mut heard = twin_core::twin::Object::new();
+    let mut version = 1;
+    for _ in 0..2000 {
+        match random(4) {
+            0 => {
+                let body = json!({"properties": {"desired": object(&mut random, 0, false)}, "tags": {}});
+                bench.replace("d", IfMatch::Any, &body.to_string()).unwrap();
+            }
+            1 => drop(bench.report("d", None, &object(&mut random, 0, true).to_string()).unwrap()),
+            _ => {
+                let desired = if random(9) == 0 { Value::Null } else { object(&mut random, 0, true) };
+                let body = json!({"properties": {"desired": desired}, "tags": object(&mut random, 0, true)});
+                bench.patch("d", IfMatch::Any, &body.to_string()).unwrap();
+            }
+        }
+        for notice in &bench.notices {
+            let body = notice.strip_prefix("d hears ").unwrap();
+            let (patch, told) = twin_core::twin::notification::hear(body.as_bytes()).unwrap();
+            version += 1;
+            assert_eq!(told, Some(version), "no version is skipped");
+            twin_core::twin::merge(&mut heard, &patch);
+        }
+        let desired = bench.records[&key_of("d")].desired();
+        assert_eq!((desired.value(), desired.version()), (&heard, version));
+        let (etag, twin_version, _, reported) = bench.versions("d");
+        let counter = twin_core::ETag::new(etag).counter().unwrap();
+        assert_eq!(twin_version, counter + reported, "observed in six dumps of real twins");
+    }
+}
+
 #[test]
 fn the_views() {
     let mut bench = Bench::with(&["d", "d/m"]);

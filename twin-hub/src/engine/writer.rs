@@ -69,6 +69,7 @@ type Answer = (oneshot::Sender<Result<Done, Refusal>>, Result<Done, Refusal>, Ow
 impl Writer {
     /// Works until stopped, or until every sender is gone.
     pub(super) fn run(mut self, queue: &Receiver<Work>) {
+        let _alarm = Alarm(self.shared.clone());
         loop {
             let wait = self.presence_due.saturating_duration_since(Instant::now());
             let mut last = None;
@@ -309,6 +310,17 @@ impl Writer {
     fn close(mut self) -> Result<()> {
         self.write_presence(usize::MAX);
         self.store.close()
+    }
+}
+
+/// Says that nothing is written any more when the writer ends by a fault of its own.
+struct Alarm(Arc<Shared>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.break_down("the writer failed, see the log; restart the hub");
+        }
     }
 }
 

@@ -201,7 +201,7 @@ mod tests {
     fn what_was_applied_is_there_after_reopening() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Embedded::open(dir.path()).unwrap();
-        for n in 0u32..100 {
+        for n in 0u32..40 {
             let mut batch = Batch::default();
             batch.put(n.to_be_bytes().to_vec(), vec![n as u8; 100]);
             batch.delete((n / 2).to_be_bytes().to_vec());
@@ -211,7 +211,24 @@ mod tests {
         drop(store); // no close: what a killed process leaves
         let store = Embedded::open(dir.path()).unwrap();
         assert_eq!(laws::all(&store), before);
-        assert_eq!(store.sequence, 100);
+        assert_eq!(store.sequence, 40);
+    }
+
+    #[test]
+    fn damaged_and_impossible_records_are_named() {
+        for (framed, want) in [
+            (vec![1, 2, 3], "shorter than its frame"),
+            (frame::seal(b"other", 1, b"value"), "checksum"),
+            (frame::seal(b"pump-7", 99, b"value"), "belongs to batch 99"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let store = Embedded::open(dir.path()).unwrap();
+            store.records.insert(b"pump-7", framed).unwrap();
+            let error = store.scan(b"", &mut |_, _| Ok(())).unwrap_err();
+            assert_eq!(error.kind(), twin_core::ErrorKind::Storage);
+            let text = error.to_string();
+            assert!(text.contains(want) && text.contains("pump-7") && text.contains("backup"), "{text}");
+        }
     }
 
     /// Cuts the journal where fjall's own recovery would cut a damaged one: batches vanish silently, and the

@@ -79,7 +79,7 @@ fn an_error_ends_a_scan<K>(make: &impl Fn() -> (Box<dyn Store>, K)) {
     assert_eq!(calls, 1);
 }
 
-/// A few hundred pseudo-random batches against a `BTreeMap`.
+/// Pseudo-random batches against a `BTreeMap`.
 fn it_behaves_like_a_sorted_map<K>(make: &impl Fn() -> (Box<dyn Store>, K)) {
     let (mut store, _keep) = make();
     let mut model = BTreeMap::new();
@@ -90,9 +90,9 @@ fn it_behaves_like_a_sorted_map<K>(make: &impl Fn() -> (Box<dyn Store>, K)) {
         seed ^= seed << 17;
         seed % below
     };
-    for round in 0..200 {
+    for round in 0..60 {
         let mut changes = Batch::default();
-        for _ in 0..random(20) {
+        for _ in 0..random(60) {
             let key = format!("k{}", random(50)).into_bytes();
             if random(4) == 0 {
                 changes.delete(key.clone());
