@@ -110,7 +110,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WsBytes<S> {
                         "a WebSocket text frame, where MQTT takes binary ones",
                     )));
                 }
-                // The library answers pings and the closing handshake by itself.
+                // Not waiting for the TCP connection to end: nothing can follow.
+                Some(Ok(Message::Close(_))) => return Poll::Ready(Ok(())),
+                // The library answers pings by itself.
                 Some(Ok(_)) => {}
                 Some(Err(tungstenite::Error::ConnectionClosed)) | None => return Poll::Ready(Ok(())),
                 Some(Err(e)) => return Poll::Ready(Err(io_error(e))),
@@ -146,5 +148,96 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WsBytes<S> {
             Err(e) => return Poll::Ready(Err(io_error(e))),
         }
         Pin::new(self.socket.get_mut()).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{SinkExt, StreamExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+
+    /// The server's end of a WebSocket, and ours.
+    async fn pair() -> (WebSocketStream<DuplexStream>, WsBytes<DuplexStream>) {
+        let (ours, theirs) = duplex(64 * 1024);
+        #[allow(clippy::result_large_err)]
+        let answer = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+            assert_eq!(request.uri().path(), "/$iothub/websocket");
+            assert_eq!(request.headers()["host"], "h:9443");
+            let protocol = request.headers()[SEC_WEBSOCKET_PROTOCOL].clone();
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+            Ok(response)
+        };
+        let host = HostName::new("h:9443").unwrap();
+        let (server, client) = tokio::join!(
+            tokio_tungstenite::accept_hdr_async(theirs, answer),
+            upgrade(ours, &host, "/$iothub/websocket", "mqtt")
+        );
+        (server.unwrap(), client.unwrap())
+    }
+
+    #[tokio::test]
+    async fn frames_are_a_byte_stream() {
+        let (mut server, mut client) = pair().await;
+        for byte in b"hello" {
+            server.send(Message::Ping(Bytes::from_static(b"?"))).await.unwrap();
+            server.send(Message::Binary(Bytes::copy_from_slice(&[*byte]))).await.unwrap();
+        }
+        server.send(Message::Binary(Bytes::new())).await.unwrap();
+        server.send(Message::Binary(Bytes::from(vec![b'x'; 40_000]))).await.unwrap();
+        let mut text = vec![0; 40_005];
+        client.read_exact(&mut text).await.unwrap();
+        assert!(text.starts_with(b"hellox") && text.ends_with(b"xx"));
+
+        let (wrote, heard) = tokio::join!(
+            async {
+                client.write_all(&[7; 50_000]).await?;
+                client.flush().await
+            },
+            async {
+                let mut heard = 0;
+                while heard < 50_000 {
+                    if let Message::Binary(bytes) = server.next().await.unwrap().unwrap() {
+                        assert!(bytes.iter().all(|b| *b == 7));
+                        heard += bytes.len();
+                    }
+                }
+                heard
+            }
+        );
+        wrote.unwrap();
+        assert_eq!(heard, 50_000);
+        server.close(None).await.unwrap();
+        assert_eq!(client.read(&mut text).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn text_is_not_mqtt() {
+        let (mut server, mut client) = pair().await;
+        server.send(Message::text("hello")).await.unwrap();
+        assert_eq!(client.read(&mut [0; 9]).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[tokio::test]
+    async fn refusals_are_told_by_kind() {
+        for (answer, kind, status) in [
+            ("HTTP/1.1 401 No\r\n\r\n", ErrorKind::Unauthorized, Some(401)),
+            ("HTTP/1.1 404 No\r\n\r\n", ErrorKind::Protocol, Some(404)),
+            ("HTTP/1.1 429 No\r\n\r\n", ErrorKind::Throttled, Some(429)),
+            ("HTTP/1.1 503 No\r\n\r\n", ErrorKind::Unavailable, Some(503)),
+            ("HTTP/1.1 200 OK\r\n\r\n", ErrorKind::Protocol, Some(200)),
+            (
+                "HTTP/1.1 101 Yes\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
+                ErrorKind::Protocol,
+                None,
+            ),
+            ("SSH-2.0-x\r\n\r\n", ErrorKind::Protocol, None),
+        ] {
+            let (ours, mut theirs) = duplex(64 * 1024);
+            theirs.write_all(answer.as_bytes()).await.unwrap();
+            let error = upgrade(ours, &HostName::new("h").unwrap(), "/", "mqtt").await.unwrap_err();
+            assert_eq!((error.kind(), error.status()), (kind, status), "{answer}: {error:?}");
+        }
     }
 }

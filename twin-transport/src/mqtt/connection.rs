@@ -303,3 +303,105 @@ pub(super) fn lost(error: &io::Error, host: &HostName) -> Error {
         _ => Error::new(ErrorKind::Network, format!("the connection to '{host}' was lost: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::Instant;
+
+    const KEEP_ALIVE: Duration = Duration::from_secs(100);
+
+    /// A connection of device `d`, and the hub's end of it with room for `room` bytes.
+    fn pair(room: usize) -> (Connection, DuplexStream) {
+        let (ours, theirs) = duplex(room);
+        let (host, key) = (HostName::new("h").unwrap(), TwinKey::device("d").unwrap());
+        (Connection::new(Box::new(ours), host, key, KEEP_ALIVE), theirs)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_pinged_and_an_unanswered_ping_is_the_end() {
+        let (mut connection, mut hub) = pair(1024);
+        let begin = Instant::now();
+        let driver = tokio::spawn(async move { connection.next().await.unwrap_err() });
+        let mut ping = [0; 2];
+        for round in 1..=3 {
+            hub.read_exact(&mut ping).await.unwrap();
+            assert_eq!(ping, [0xc0, 0]);
+            assert_eq!(begin.elapsed().as_secs(), round * 100);
+            if round < 3 {
+                hub.write_all(&[0xd0, 0]).await.unwrap();
+            }
+        }
+        let error = driver.await.unwrap();
+        assert_eq!((error.kind(), begin.elapsed().as_secs()), (ErrorKind::Timeout, 330), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_only_one_side_says_does_not_hide_the_others_silence() {
+        let (mut connection, mut hub) = pair(64 * 1024);
+        let begin = Instant::now();
+        // We say something every 10 s, the hub nothing.
+        let error = loop {
+            connection.put(Packet::PubAck(PubAck::new(1))).unwrap();
+            if let Ok(ended) = timeout(Duration::from_secs(10), connection.next()).await {
+                break ended.unwrap_err();
+            }
+        };
+        assert_eq!((error.kind(), begin.elapsed().as_secs()), (ErrorKind::Timeout, 130));
+        // The hub says something every 10 s, we nothing: it still gets its ping.
+        let (mut connection, mut other) = pair(64 * 1024);
+        let begin = Instant::now();
+        let driver = tokio::spawn(async move { connection.next().await });
+        let mut ping = [0; 2];
+        while timeout(Duration::from_secs(10), other.read_exact(&mut ping)).await.is_err() {
+            other.write_all(&[0xd0, 0]).await.unwrap();
+        }
+        assert_eq!((ping, begin.elapsed().as_secs()), ([0xc0, 0], 100));
+        driver.abort();
+        hub.shutdown().await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hub_that_does_not_read_is_left_as_well() {
+        let (mut connection, _hub) = pair(8);
+        let begin = Instant::now();
+        for _ in 0..10 {
+            connection.put(Packet::PubAck(PubAck::new(1))).unwrap();
+        }
+        let error = connection.next().await.unwrap_err();
+        assert_eq!((error.kind(), begin.elapsed().as_secs()), (ErrorKind::Timeout, 130));
+        let mut connection = pair(8).0;
+        let full = (0..2_000_000).find_map(|_| connection.put(Packet::PubAck(PubAck::new(1))).err());
+        assert_eq!(full.unwrap().kind(), ErrorKind::Network);
+        assert!(connection.outbox.len() <= MAX_OUTBOX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_future_loses_nothing() {
+        let (mut connection, mut hub) = pair(64 * 1024);
+        let topic = b"$iothub/twin/PATCH/properties/desired/?$version=7";
+        let mut packet = vec![0x30, (2 + topic.len() + 2) as u8, 0, topic.len() as u8];
+        packet.extend(topic);
+        packet.extend(b"{}");
+        for byte in &packet[..packet.len() - 1] {
+            hub.write_all(&[*byte]).await.unwrap();
+            assert!(timeout(Duration::from_millis(1), connection.next()).await.is_err());
+        }
+        hub.write_all(&packet[packet.len() - 1..]).await.unwrap();
+        let Heard::Desired { version, body } = connection.next().await.unwrap() else { panic!() };
+        assert_eq!((version, &body[..]), (Some(7), &b"{}"[..]));
+        assert_eq!(connection.inbox.capacity(), 0);
+    }
+
+    #[tokio::test]
+    async fn goodbye_is_said_behind_what_waits() {
+        let (mut connection, mut hub) = pair(64 * 1024);
+        connection.say(&Said::Subscribe(Channel::Desired)).unwrap();
+        connection.close().await;
+        let mut said = Vec::new();
+        hub.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said[0], 0x82);
+        assert!(said.ends_with(&[0xe0, 0]));
+    }
+}
