@@ -25,6 +25,33 @@ pub enum Transport {
 
 /// Everything that can be chosen before connecting. Made by [`Client::from_connection_string`] or [`Client::builder`],
 /// ended by [`build`](Builder::build) or [`open`](Builder::open).
+///
+/// ```
+/// use std::time::Duration;
+/// use twin_device::{DeviceClient, Options, RetryPolicy, Transport};
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> twin_device::Result<()> {
+/// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+/// let mut options = Options::default();
+/// options.keep_alive = Duration::from_secs(60);
+///
+/// let client = DeviceClient::from_connection_string(&connection_string)?
+///     .options(options)
+///     .ca_pem(hub.ca_pem())
+///     .transport(Transport::MqttWs)
+///     .retry(RetryPolicy::default())
+///     .token_lifetime(Duration::from_secs(1800))
+///     .request_timeout(Duration::from_secs(60))
+///     .answer_timeout(Duration::from_secs(10))
+///     .merge_reports(true)
+///     .product_info("lamp/2.1")
+///     .model_id("dtmi:example:lamp;1")
+///     .build()?;
+/// client.open().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Builder<K> {
     endpoint: Endpoint,
     config: Config,

@@ -105,6 +105,26 @@ pub struct Reported {
 
 impl Client<Device> {
     /// A client for the device that `host` knows as `device`, to be built further.
+    ///
+    /// ```
+    /// use twin_device::{Credential, DeviceClient, DeviceId, HostName, Key};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// let host: HostName = hub.host_name().parse()?;
+    /// # let parsed = twin_device::DeviceConnectionString::parse(&connection_string)?;
+    /// # let twin_device::Credential::Key { key, .. } = parsed.credential else { unreachable!() };
+    /// # let key_text = key.expose_base64();
+    /// let key = Key::from_base64(&key_text)?;
+    /// let client = DeviceClient::builder(host, DeviceId::new("lamp")?, Credential::Key { key, policy: None })
+    ///     .ca_pem(hub.ca_pem())
+    ///     .open()
+    ///     .await?;
+    /// assert_eq!(client.key().to_string(), "lamp");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(host: HostName, device: DeviceId, credential: Credential) -> Builder<Device> {
         Builder::new(host, device.into(), credential)
     }
@@ -112,6 +132,25 @@ impl Client<Device> {
 
 impl Client<Module> {
     /// A client for a module on a device, to be built further.
+    ///
+    /// ```
+    /// use twin_device::{Credential, DeviceId, ModuleClient, ModuleId, TwinKey};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, registry, __connection_string) = hub_with_lamp().await?;
+    /// # let key = TwinKey::module("lamp", "switch")?;
+    /// # let made = registry.create(&twin_service::Identity::new(key)).await?;
+    /// # let Some(twin_service::Authentication::Sas { primary: key, .. }) = made.authentication else { unreachable!() };
+    /// let (host, device, module) = (hub.host_name().parse()?, DeviceId::new("lamp")?, ModuleId::new("switch")?);
+    /// let client = ModuleClient::builder(host, device, module, Credential::Key { key, policy: None })
+    ///     .ca_pem(hub.ca_pem())
+    ///     .open()
+    ///     .await?;
+    /// assert_eq!(client.key().to_string(), "lamp/switch");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(
         host: HostName,
         device: DeviceId,
@@ -136,11 +175,36 @@ impl<K: Kind> Client<K> {
     /// # Errors
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) that names the part that is wrong or missing; a module's string for
     /// a device, or a device's for a module.
+    ///
+    /// ```
+    /// use twin_device::DeviceClient;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// let error = DeviceClient::from_connection_string("HostName=h;SharedAccessKey=AAAA").unwrap_err();
+    /// assert!(error.message().contains("DeviceId"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn from_connection_string(text: &str) -> Result<Builder<K>> {
         Builder::parse(text)
     }
 
     /// Who this client speaks for.
+    ///
+    /// ```
+    /// use twin_device::DeviceClient;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// assert_eq!(client.key().device.as_str(), "lamp");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn key(&self) -> &TwinKey {
         &self.owner.key
     }
@@ -153,6 +217,19 @@ impl<K: Kind> Client<K> {
     /// [`Unauthorized`](ErrorKind::Unauthorized), [`Tls`](ErrorKind::Tls) and others that stay until somebody changes
     /// something; [`Timeout`](ErrorKind::Timeout) when the network did not get better in time, in which case the client
     /// goes on trying.
+    ///
+    /// ```
+    /// use twin_device::{DeviceClient, State};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).build()?;
+    /// client.open().await?;
+    /// assert!(matches!(client.state(), State::Connected));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn open(&self) -> Result<()> {
         match self.ask(|ticket| Command::Open { ticket }).await? {
             Answer::Opened => Ok(()),
@@ -164,6 +241,19 @@ impl<K: Kind> Client<K> {
     ///
     /// # Errors
     /// None that matter; [`Closed`](ErrorKind::Closed) if the runtime that ran the client is gone.
+    ///
+    /// ```
+    /// use twin_device::{DeviceClient, ErrorKind};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// client.close().await?;
+    /// assert_eq!(client.twin().await.unwrap_err().kind(), ErrorKind::Closed);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn close(&self) -> Result<()> {
         if self.owner.shared.is_ended() {
             return Ok(());
@@ -181,6 +271,19 @@ impl<K: Kind> Client<K> {
     ///
     /// # Errors
     /// What the hub answered, or [`Timeout`](ErrorKind::Timeout) after the request timeout.
+    ///
+    /// ```
+    /// use twin_device::DeviceClient;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// let twin = client.twin().await?;
+    /// assert_eq!((twin.desired.version, twin.reported.version), (1, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn twin(&self) -> Result<DeviceTwin> {
         match self.ask(|ticket| Command::GetTwin { ticket }).await? {
             Answer::Twin(twin) => Ok(twin),
@@ -192,6 +295,31 @@ impl<K: Kind> Client<K> {
     ///
     /// # Errors
     /// Those of [`twin`](Client::twin), and [`Rejected`](ErrorKind::Rejected) that names the section that does not fit.
+    ///
+    /// ```
+    /// use twin_device::DeviceClient;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// #[derive(serde::Deserialize)]
+    /// struct Desired {
+    ///     #[serde(default)]
+    ///     brightness: u8,
+    /// }
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Reported {
+    ///     lit: Option<bool>,
+    /// }
+    ///
+    /// client.report(serde_json::json!({"lit": true})).await?;
+    /// let twin = client.typed_twin::<Desired, Reported>().await?;
+    /// assert_eq!((twin.desired.value.brightness, twin.reported.value.lit), (0, Some(true)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn typed_twin<D: DeserializeOwned, R: DeserializeOwned>(&self) -> Result<TypedTwin<D, R>> {
         TypedTwin::read(&self.twin().await?)
     }
@@ -206,6 +334,20 @@ impl<K: Kind> Client<K> {
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) and kin that name the member and the rule, before anything is
     /// sent; what the hub answered; [`Timeout`](ErrorKind::Timeout). [`Error::delivery`] tells whether the hub may
     /// have taken it.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use twin_device::DeviceClient;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// let reported = client.report(json!({"connectivity": {"type": "cellular"}})).await?;
+    /// assert_eq!(reported.version, Some(2));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn report(&self, patch: impl Serialize) -> Result<Reported> {
         self.send(typed::whole(SectionName::Reported, &patch)?, None).await
     }
@@ -214,6 +356,22 @@ impl<K: Kind> Client<K> {
     ///
     /// # Errors
     /// As for [`report`](Client::report), and [`PreconditionFailed`](ErrorKind::PreconditionFailed).
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use twin_device::{DeviceClient, ErrorKind};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// let version = client.twin().await?.reported.version;
+    /// client.report_if_version(json!({"lit": true}), version).await?;
+    /// let late = client.report_if_version(json!({"lit": false}), version).await.unwrap_err();
+    /// assert_eq!(late.kind(), ErrorKind::PreconditionFailed);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn report_if_version(&self, patch: impl Serialize, version: u64) -> Result<Reported> {
         self.send(typed::whole(SectionName::Reported, &patch)?, Some(version)).await
     }
@@ -223,6 +381,28 @@ impl<K: Kind> Client<K> {
     ///
     /// # Errors
     /// As for [`report`](Client::report).
+    ///
+    /// ```
+    /// use twin_device::DeviceClient;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// #[derive(Clone, Default, serde::Serialize)]
+    /// struct Reported {
+    ///     lit: bool,
+    ///     fault: Option<String>,
+    /// }
+    ///
+    /// let before = Reported::default();
+    /// let after = Reported { lit: true, ..before.clone() };
+    /// // Sends {"lit":true} and nothing else.
+    /// assert!(client.report_changes(&before, &after).await?.is_some());
+    /// assert!(client.report_changes(&after, &after).await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn report_changes<R: Serialize>(&self, before: &R, after: &R) -> Result<Option<Reported>> {
         let patch = typed::changes(SectionName::Reported, before, after)?;
         if patch.is_empty() {
@@ -247,6 +427,26 @@ impl<K: Kind> Client<K> {
     /// Any number of streams may be open. A stream outlives lost connections, and waits while the client does not try to
     /// connect ([`states`](Client::states) tells). It ends when the client ends, or at the start, when the credential or the
     /// subscription is refused before anything was heard: then [`Subscription::error`] says why.
+    ///
+    /// ```
+    /// use twin_device::{DesiredChange, DeviceClient};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// # use twin_service::{IfMatch, TwinChange};
+    /// let mut changes = client.desired();
+    /// let Some(DesiredChange::Whole { version: 1, .. }) = changes.next().await else { panic!() };
+    /// # let lamp = client.key().clone();
+    /// # let change = TwinChange::new().desired(serde_json::json!({"brightness": 80}));
+    /// # registry.update_twin(&lamp, &change, IfMatch::Force).await?;
+    /// // The backend sets brightness to 80.
+    /// let Some(DesiredChange::Patch { patch, version: 2 }) = changes.next().await else { panic!() };
+    /// assert_eq!(patch["brightness"], 80);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn desired(&self) -> Subscription<DesiredChange> {
         let outlet = Outlet::new();
         if let Err(error) = self.post(Letter::Watch(outlet.clone())) {
@@ -256,11 +456,40 @@ impl<K: Kind> Client<K> {
     }
 
     /// The state of the connection: first as it is, then as it changes. A slow reader sees the latest only.
+    ///
+    /// ```
+    /// use twin_device::{DeviceClient, State};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// let mut states = client.states();
+    /// assert!(matches!(states.next().await, Some(State::Connected)));
+    /// drop(client);
+    /// while let Some(state) = states.next().await {
+    ///     println!("{state:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn states(&self) -> Subscription<State> {
         Subscription::new(self.owner.shared.watch_states(), self.owner.shared.clone())
     }
 
     /// The state of the connection now.
+    ///
+    /// ```
+    /// use twin_device::{DeviceClient, State};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// assert!(matches!(client.state(), State::Connected));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn state(&self) -> State {
         self.owner.shared.state()
     }
@@ -270,6 +499,25 @@ impl<K: Kind> Client<K> {
     /// # Errors
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) if `token` is none, or the device does not connect with a given
     /// token: tokens made from a key are renewed without help.
+    ///
+    /// ```
+    /// use twin_device::{DeviceClient, SasToken};
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let parsed = twin_device::DeviceConnectionString::parse(&connection_string)?;
+    /// # let twin_device::Credential::Key { key, .. } = parsed.credential else { unreachable!() };
+    /// # let resource = format!("{}/devices/lamp", hub.host_name());
+    /// # let token = |end: &str| SasToken::sign(&resource, &key, None, end.parse().unwrap()).expose().to_string();
+    /// # let (first, second) = (token("2098-01-01T00:00:00Z"), token("2099-01-01T00:00:00Z"));
+    /// let connection_string = format!("HostName={};DeviceId=lamp;SharedAccessSignature={first}", hub.host_name());
+    /// let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// client.update_sas(&second)?;
+    /// client.twin().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn update_sas(&self, token: &str) -> Result<()> {
         if !self.owner.takes_tokens {
             return Err(Error::invalid(
@@ -281,6 +529,23 @@ impl<K: Kind> Client<K> {
 
     /// When a given token ends soon: time for [`update_sas`](Client::update_sas). Told once per token, when 85 % of its
     /// time have passed. Nothing ever comes for a device with a key or certificate.
+    ///
+    /// ```
+    /// use twin_device::DeviceClient;
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> twin_device::Result<()> {
+    /// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+    /// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+    /// let mut expiring = client.token_expiring();
+    /// # client.close().await?;
+    /// while let Some(at) = expiring.next().await {
+    ///     println!("the token ends at {at}");
+    ///     // client.update_sas(&ask_somebody_for_a_token())?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn token_expiring(&self) -> Subscription<Timestamp> {
         Subscription::new(self.owner.shared.watch_expiries(), self.owner.shared.clone())
     }

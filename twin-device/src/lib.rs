@@ -9,19 +9,24 @@
 //! | [`Options`], [`Transport`], [`RetryPolicy`] | how to connect, and when again |
 //! | [`Error`], [`ErrorKind`], [`Delivery`] | what went wrong, and whether the hub may have acted |
 //!
-//! ```no_run
+//! ```
 //! use serde_json::json;
 //! use twin_device::{DesiredChange, DeviceClient};
 //!
-//! # async fn example() -> twin_device::Result<()> {
-//! let client = DeviceClient::from_connection_string("HostName=…;DeviceId=…;SharedAccessKey=…")?.open().await?;
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> twin_device::Result<()> {
+//! # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+//! let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
 //! client.report(json!({"connectivity": {"type": "cellular"}})).await?;
+//!
 //! let mut changes = client.desired();
 //! while let Some(change) = changes.next().await {
 //!     match change {
 //!         DesiredChange::Whole { desired, version } => println!("all of it at {version}: {desired:?}"),
 //!         DesiredChange::Patch { patch, version } => println!("this leads to {version}: {patch:?}"),
 //!     }
+//! #     client.close().await?;
 //! }
 //! # Ok(())
 //! # }

@@ -90,6 +90,26 @@ fn wake<T>(mut flow: MutexGuard<'_, Flow<T>>) -> bool {
 ///
 /// It is a [`Stream`], and has [`next`](Subscription::next) for those who need no more. It does not keep the client
 /// alive: it ends when the client is closed or its last handle dropped. Dropping it ends the subscription.
+///
+/// ```
+/// use twin_device::DeviceClient;
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs"));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> twin_device::Result<()> {
+/// # let (hub, _registry, connection_string) = hub_with_lamp().await?;
+/// # let client = DeviceClient::from_connection_string(&connection_string)?.ca_pem(hub.ca_pem()).open().await?;
+/// let mut changes = client.desired();
+/// tokio::spawn(async move {
+///     while let Some(change) = changes.next().await {
+///         println!("{change:?}");
+///     }
+///     if let Some(error) = changes.error() {
+///         eprintln!("no changes any more: {error}");
+///     }
+/// });
+/// # Ok(())
+/// # }
+/// ```
 pub struct Subscription<T> {
     outlet: Arc<Outlet<T>>,
     shared: Arc<Shared>,

@@ -1,0 +1,242 @@
+//! The device client against the real hub: every transport, X.509, a proxy, modules, renewal, taking over.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use twin_device::{
+    DesiredChange, DeviceClient, ErrorKind, ModuleClient, Options, Proxy, RetryPolicy, State, Transport,
+};
+use twin_hub::Hub;
+use twin_service::{Identity, IfMatch, Registry, TwinChange, TwinKey};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, what).await.expect("it hangs")
+}
+
+async fn hub() -> (Hub, Registry) {
+    let hub = Hub::builder().listen("127.0.0.1:0".parse().unwrap()).ephemeral().start().await.unwrap();
+    let registry = Registry::builder(hub.connection_string()).trust_pem(hub.ca_pem()).build().unwrap();
+    (hub, registry)
+}
+
+/// The connection string of an identity made for it.
+async fn identity(hub: &Hub, registry: &Registry, key: &TwinKey) -> String {
+    let made = registry.create(&Identity::new(key.clone())).await.unwrap();
+    let Some(twin_service::Authentication::Sas { primary, .. }) = made.authentication else { panic!() };
+    let module = key.module.as_ref().map(|m| format!(";ModuleId={m}")).unwrap_or_default();
+    format!(
+        "HostName={};DeviceId={}{module};SharedAccessKey={}",
+        hub.host_name(),
+        key.device,
+        *primary.expose_base64()
+    )
+}
+
+async fn set_desired(registry: &Registry, key: &TwinKey, desired: serde_json::Value) {
+    registry.update_twin(key, &TwinChange::new().desired(desired), IfMatch::Force).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_transport_tells_the_story() {
+    within(async {
+        let (hub, registry) = hub().await;
+        for (id, transport) in [("d1", Transport::Mqtt), ("d2", Transport::MqttWs)] {
+            let key = TwinKey::device(id).unwrap();
+            let cs = identity(&hub, &registry, &key).await;
+            let client = DeviceClient::from_connection_string(&cs)
+                .unwrap()
+                .ca_pem(hub.ca_pem())
+                .transport(transport)
+                .open()
+                .await
+                .unwrap();
+            let mut desired = client.desired();
+            assert!(matches!(desired.next().await, Some(DesiredChange::Whole { version: 1, .. })));
+            let reported = client.report(json!({"connectivity": {"type": "cellular"}})).await.unwrap();
+            assert_eq!(reported.version, Some(2));
+            let twin = registry.twin(&key).await.unwrap();
+            assert_eq!(twin.reported.value["connectivity"]["type"], "cellular");
+            set_desired(&registry, &key, json!({"interval": 5})).await;
+            let Some(DesiredChange::Patch { patch, version: 2 }) = desired.next().await else { panic!() };
+            assert_eq!(patch["interval"], 5);
+            // Everything a twin may hold, there and back.
+            let large = "x".repeat(4000);
+            client.report(json!({"a": large, "b": large, "c": large, "d": large, "e": large})).await.unwrap();
+            assert_eq!(client.twin().await.unwrap().reported.value["e"], large.as_str());
+            let stale = client.report_if_version(json!({"a": null}), 1).await.unwrap_err();
+            assert_eq!(stale.kind(), ErrorKind::PreconditionFailed);
+            client.close().await.unwrap();
+        }
+        hub.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn modules_have_twins_of_their_own() {
+    within(async {
+        let (hub, registry) = hub().await;
+        registry.create(&Identity::new(TwinKey::device("d").unwrap())).await.unwrap();
+        let key = TwinKey::module("d", "m").unwrap();
+        let cs = identity(&hub, &registry, &key).await;
+        assert!(DeviceClient::from_connection_string(&cs).is_err());
+        let client =
+            ModuleClient::from_connection_string(&cs).unwrap().ca_pem(hub.ca_pem()).open().await.unwrap();
+        client.report(json!({"of": "module"})).await.unwrap();
+        assert_eq!(registry.twin(&key).await.unwrap().reported.value["of"], "module");
+        let device = registry.twin(&TwinKey::device("d").unwrap()).await.unwrap();
+        assert!(device.reported.value.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_keys_are_told_and_not_retried() {
+    within(async {
+        let (hub, registry) = hub().await;
+        let cs = identity(&hub, &registry, &TwinKey::device("d").unwrap()).await;
+        let other = identity(&hub, &registry, &TwinKey::device("e").unwrap()).await;
+        let wrong = format!(
+            "{}{}",
+            &cs[..cs.find("SharedAccessKey=").unwrap()],
+            &other[other.find("SharedAccessKey=").unwrap()..]
+        );
+        for transport in [Transport::Mqtt, Transport::MqttWs] {
+            let client = DeviceClient::from_connection_string(&wrong)
+                .unwrap()
+                .ca_pem(hub.ca_pem())
+                .transport(transport)
+                .build()
+                .unwrap();
+            let error = client.open().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error:?}");
+            assert!(matches!(client.state(), State::Disconnected { retry_in: None, .. }));
+            let mut desired = client.desired();
+            assert_eq!(desired.next().await, None);
+            assert_eq!(desired.error().unwrap().kind(), ErrorKind::Unauthorized);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_made_from_a_key_are_renewed_without_losing_a_change() {
+    within(async {
+        let (hub, registry) = hub().await;
+        let key = TwinKey::device("d").unwrap();
+        let cs = identity(&hub, &registry, &key).await;
+        let client = DeviceClient::from_connection_string(&cs)
+            .unwrap()
+            .ca_pem(hub.ca_pem())
+            // Renewed about every 0.8 s.
+            .token_lifetime(Duration::from_secs(1))
+            .build()
+            .unwrap();
+        let mut desired = client.desired();
+        let Some(DesiredChange::Whole { mut version, .. }) = desired.next().await else { panic!() };
+        let changes = 40;
+        let writer = async {
+            for n in 0..changes {
+                set_desired(&registry, &key, json!({"n": n})).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let reader = async {
+            while version < 1 + changes {
+                match desired.next().await.unwrap() {
+                    DesiredChange::Whole { version: at, .. } => {
+                        assert!(at > version);
+                        version = at;
+                    }
+                    DesiredChange::Patch { version: at, .. } => {
+                        assert_eq!(at, version + 1);
+                        version = at;
+                    }
+                }
+            }
+        };
+        tokio::join!(writer, reader);
+        client.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cut_connections_are_made_again_and_nothing_is_lost() {
+    within(async {
+        let (hub, registry) = hub().await;
+        let key = TwinKey::device("d").unwrap();
+        let cs = identity(&hub, &registry, &key).await;
+        let client = DeviceClient::from_connection_string(&cs)
+            .unwrap()
+            .ca_pem(hub.ca_pem())
+            .retry(RetryPolicy::custom(|_, _| Some(Duration::from_millis(5))))
+            .build()
+            .unwrap();
+        let mut desired = client.desired();
+        let Some(DesiredChange::Whole { mut version, .. }) = desired.next().await else { panic!() };
+        for round in 0..10 {
+            hub.cut_connections();
+            set_desired(&registry, &key, json!({"round": round})).await;
+            client.report(json!({"round": round})).await.unwrap();
+            while version < round + 2 {
+                version = match desired.next().await.unwrap() {
+                    DesiredChange::Whole { version, .. } | DesiredChange::Patch { version, .. } => version,
+                };
+            }
+        }
+        assert_eq!(registry.twin(&key).await.unwrap().reported.value["round"], 9);
+    })
+    .await;
+}
+
+/// A proxy that tunnels and counts.
+async fn proxy() -> (String, tokio::task::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://me:p%40ss@127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        let target = head.split_whitespace().nth(1).unwrap().to_string();
+        let mut hub = TcpStream::connect(target).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 Go\r\n\r\n").await.unwrap();
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut stream, &mut hub).await });
+        head
+    });
+    (url, served)
+}
+
+#[tokio::test]
+async fn proxies_are_gone_through() {
+    within(async {
+        let (hub, registry) = hub().await;
+        let cs = identity(&hub, &registry, &TwinKey::device("d").unwrap()).await;
+        for transport in [Transport::Mqtt, Transport::MqttWs] {
+            let (url, served) = proxy().await;
+            let mut options = Options::default();
+            options.proxy = Proxy::Url(url);
+            let client = DeviceClient::from_connection_string(&cs)
+                .unwrap()
+                .options(options)
+                .ca_pem(hub.ca_pem())
+                .transport(transport)
+                .open()
+                .await
+                .unwrap();
+            client.twin().await.unwrap();
+            let head = served.await.unwrap();
+            assert!(head.contains("Proxy-Authorization: Basic bWU6cEBzcw=="), "{head}");
+        }
+    })
+    .await;
+}
