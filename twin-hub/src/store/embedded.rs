@@ -1,7 +1,7 @@
 //! The embedded engine: fjall in a data directory.
 //!
-//! One keyspace holds every record in its [`frame`]; another holds the number of the last batch. A batch is
-//! synced before [`Store::apply`] returns. Opening checks that nothing acknowledged is missing (see [`marker`](super::marker));
+//! One keyspace holds every record in its [`frame`], and, under a key of its own, the number of the last batch (in the same
+//! keyspace, so that no second memtable keeps old journals alive). A batch is synced before [`Store::apply`] returns. Opening checks that nothing acknowledged is missing (see [`marker`](super::marker));
 //! scanning checks every record's frame.
 
 use std::path::Path;
@@ -20,14 +20,13 @@ const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 const WORKER_THREADS: usize = 2;
 /// Records written per batch while copying.
 const COPY_BATCH: usize = 1024;
-/// The key of the last batch's number, in its own keyspace.
-const HEAD: &[u8] = b"batch";
+/// The key of the last batch's number. Keys of callers never start with NUL.
+const HEAD: &[u8] = b"\0batch";
 
 /// A store in a directory.
 pub(crate) struct Embedded {
     db: Database,
     records: Keyspace,
-    head: Keyspace,
     /// number of the last batch applied
     sequence: u64,
     marker: Marker,
@@ -47,8 +46,7 @@ impl Embedded {
             .open()
             .map_err(wrong)?;
         let records = db.keyspace("records", KeyspaceCreateOptions::default).map_err(wrong)?;
-        let head = db.keyspace("head", KeyspaceCreateOptions::default).map_err(wrong)?;
-        let sequence = match head.get(HEAD).map_err(wrong)? {
+        let sequence = match records.get(HEAD).map_err(wrong)? {
             Some(framed) => frame::open(HEAD, &framed)?.0,
             None => 0,
         };
@@ -63,7 +61,7 @@ impl Embedded {
                 directory.marker().display()
             )));
         }
-        Ok(Embedded { db, records, head, sequence, marker, broken: None, directory })
+        Ok(Embedded { db, records, sequence, marker, broken: None, directory })
     }
 
     /// Makes a data directory at `target`, which must be empty or missing, holding `records`.
@@ -93,7 +91,7 @@ impl Embedded {
                 None => write.remove(&self.records, key.as_slice()),
             }
         }
-        write.insert(&self.head, HEAD, frame::seal(HEAD, sequence, &[]));
+        write.insert(&self.records, HEAD, frame::seal(HEAD, sequence, &[]));
         write.commit()
     }
 }
@@ -109,6 +107,9 @@ impl Store for Embedded {
     fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<()> {
         for item in self.records.prefix(prefix) {
             let (key, framed) = item.into_inner().map_err(|e| explain(&self.directory, "read", e))?;
+            if *key == *HEAD {
+                continue;
+            }
             let (sequence, value) = frame::open(&key, &framed)?;
             if sequence > self.sequence {
                 return Err(failed(format!(
@@ -152,12 +153,16 @@ impl Store for Embedded {
         let (records, target) = (self.records.clone(), target.to_owned());
         let from = self.directory.path().to_owned();
         Ok(Box::new(move || {
-            let read = snapshot.iter(&records).map(|item| {
-                let (key, framed) = item.into_inner().map_err(|e| {
-                    failed(format!("the store in '{}' cannot be read", from.display())).with_source(e)
-                })?;
-                let (_, value) = frame::open(&key, &framed)?;
-                Ok((key.to_vec(), value))
+            let read = snapshot.iter(&records).filter_map(|item| {
+                let (key, framed) = match item.into_inner() {
+                    Ok((key, _)) if *key == *HEAD => return None,
+                    Ok(pair) => pair,
+                    Err(e) => {
+                        let what = format!("the store in '{}' cannot be read", from.display());
+                        return Some(Err(failed(what).with_source(e)));
+                    }
+                };
+                Some(frame::open(&key, &framed).map(|(_, value)| (key.to_vec(), value)))
             });
             Embedded::create_copy(&target, read)
         }))
