@@ -80,9 +80,9 @@ impl Registry {
     /// ```
     /// # use twin_service::{HostName, Key, Registry, SasToken};
     /// # let key = Key::from_base64("AAAAAAAAAAAAAAAAAAAAAA==")?;
-    /// # let token = |until: &str| twin_service::Result::Ok(SasToken::sign("h.example", &key, Some("service"), until.parse()?));
-    /// let registry = Registry::builder_with_token(HostName::new("h.example")?, token("2035-01-01T00:00:00Z")?).build()?;
-    /// registry.set_token(token("2036-01-01T00:00:00Z")?)?;
+    /// # let token = |year| SasToken::sign("h.example", &key, Some("service"), format!("{year}-01-01T00:00:00Z").parse().unwrap());
+    /// let registry = Registry::builder_with_token(HostName::new("h.example")?, token(2035)).build()?;
+    /// registry.set_token(token(2036))?;
     /// # Ok::<(), twin_service::Error>(())
     /// ```
     pub fn set_token(&self, token: SasToken) -> Result<()> {
