@@ -186,7 +186,7 @@ fn what_cannot_be_done_is_exit_code_1_with_what_answered_and_what_to_try() {
             &["update the twin of 'd'", "status 412", "412001", "twin get"],
         ),
         (&["replace", "nobody", "tags.a=1"], &["replace the twin of 'nobody'", "404001"]),
-        (&["query", "SELECT FROM"], &["query 'SELECT FROM'", "status 400"]),
+        (&["query", "SELECT FROM"], &["query 'SELECT FROM'", "status 400", "^ "]),
         (&["watch", "nobody"], &["nobody", "404001"]),
         (&["device", "delete", "nobody"], &["delete 'nobody'", "404001"]),
         (&["device", "renew-key", "nobody"], &["404001"]),

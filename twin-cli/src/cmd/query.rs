@@ -2,10 +2,10 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use twin_service::Page;
+use twin_service::{Error, ErrorKind, Page};
 
 use crate::context::Context;
-use crate::fail::Result;
+use crate::fail::{Failure, Result};
 use crate::out;
 
 /// Finds twins, or counts them: 'SELECT * FROM devices WHERE tags.location.plant = '\''Redmond43'\'''
@@ -29,7 +29,7 @@ pub(crate) struct Query {
 
 impl Query {
     pub(crate) async fn run(self, cx: &Context) -> Result<()> {
-        let mut query = cx.registry()?.query(self.text);
+        let mut query = cx.registry()?.query(&self.text);
         if let Some(rows) = self.page_size {
             query = query.page_size(rows);
         }
@@ -38,7 +38,7 @@ impl Query {
         }
         let mut pages = query.pages();
         let mut printer = Printer::default();
-        while let Some(page) = pages.next_page().await? {
+        while let Some(page) = pages.next_page().await.map_err(|e| point_at(&self.text, e))? {
             printer.page(cx, &page)?;
             if !self.all && !page.is_empty() {
                 break;
@@ -52,6 +52,23 @@ impl Query {
         }
         Ok(())
     }
+}
+
+/// Shows where the text of a refused query goes wrong, if our own parser finds it wrong as well.
+fn point_at(text: &str, error: Error) -> Failure {
+    let next = match twin_core::query::Query::parse(text) {
+        Err(wrong) if error.kind() == ErrorKind::Rejected => {
+            let line = text.lines().nth(wrong.line - 1).unwrap_or_default();
+            Some(format!(
+                "look here:\n    {line}\n    {:>width$} {}",
+                "^",
+                wrong.message,
+                width = wrong.column
+            ))
+        }
+        _ => None,
+    };
+    Failure::Error { error, next }
 }
 
 /// Prints page after page as one JSON array, or as a table each.

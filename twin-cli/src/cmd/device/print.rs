@@ -1,7 +1,7 @@
 //! Identities, for people and programs. Keys only show when asked for.
 
 use serde_json::{Value, json};
-use twin_service::{Authentication, Identity, Status};
+use twin_service::{Authentication, Identity, Status, Timestamp};
 
 use crate::context::Context;
 use crate::fail::Result;
@@ -24,7 +24,7 @@ pub(crate) fn identity(cx: &Context, identity: &Identity, show_keys: bool) -> Re
         ("status", status),
         ("authentication", authentication(identity).to_owned()),
         ("connection", connection(identity).to_owned()),
-        ("last activity", identity.last_activity_time.to_string()),
+        ("last activity", time(identity.last_activity_time)),
     ]);
     if identity.edge {
         facts.push(("capabilities", "IoT Edge".to_owned()));
@@ -60,7 +60,7 @@ pub(crate) fn identities(cx: &Context, identities: &[Identity]) -> Result<()> {
             status(i).to_owned(),
             authentication(i).to_owned(),
             connection(i).to_owned(),
-            i.last_activity_time.to_string(),
+            time(i.last_activity_time),
         ]
     };
     out::table(&header, &identities.iter().map(row).collect::<Vec<_>>())
@@ -73,6 +73,10 @@ fn document(identity: &Identity, show_keys: bool) -> Value {
         *keys = json!({ "primaryKey": null, "secondaryKey": null });
     }
     document
+}
+
+fn time(at: Timestamp) -> String {
+    if at == Timestamp::NEVER { "never".to_owned() } else { at.to_string() }
 }
 
 fn status(identity: &Identity) -> &'static str {
