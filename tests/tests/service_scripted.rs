@@ -587,3 +587,61 @@ async fn a_bad_change_is_refused_before_anything_is_sent() {
     assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
     assert!(peer.asked().is_empty());
 }
+
+/// A proxy that answers CONNECT with `answer`, and passes bytes on if that is 200; gives the port and the heads it saw.
+async fn proxy(answer: &'static str) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let seen = heads.clone();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    if client.read_buf(&mut head).await.unwrap() == 0 {
+                        return;
+                    }
+                }
+                let head = String::from_utf8(head).unwrap();
+                let target = head.split(' ').nth(1).unwrap().to_owned();
+                seen.lock().unwrap().push(head);
+                client.write_all(answer.as_bytes()).await.unwrap();
+                if answer.contains(" 200 ") {
+                    let mut hub = tokio::net::TcpStream::connect(target).await.unwrap();
+                    tokio::io::copy_bidirectional(&mut client, &mut hub).await.ok();
+                }
+            });
+        }
+    });
+    (port, heads)
+}
+
+#[tokio::test]
+async fn proxies_are_passed_through_or_told_about() {
+    let peer = Peer::start([say(200, &[], &twin_json("d#1"))]).await;
+    let through = |port: u16| {
+        Registry::builder(peer.connection_string())
+            .configure(|o| {
+                o.extra_ca_pem.push(peer.ca_pem.clone());
+                o.system_trust = false;
+                o.proxy = twin_service::Proxy::Url(format!("http://user:pass%40word@127.0.0.1:{port}"));
+            })
+            .retry(Retry::none())
+            .build()
+            .unwrap()
+    };
+    let (port, heads) = proxy("HTTP/1.1 200 Connected\r\n\r\n").await;
+    through(port).twin(&key()).await.unwrap();
+    let head = heads.lock().unwrap()[0].to_ascii_lowercase();
+    assert!(head.starts_with(&format!("connect localhost:{} http/1.1", peer.port)), "{head}");
+    assert!(head.contains("proxy-authorization: basic dxnlcjpwyxnzqhdvcmq="), "{head}");
+    assert!(!head.contains("sharedaccesssignature"), "the token is for the hub alone: {head}");
+
+    let (port, _) = proxy("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n").await;
+    let error = through(port).twin(&key()).await.unwrap_err();
+    assert_eq!((error.kind(), error.delivery()), (ErrorKind::Network, Some(Delivery::NotSent)), "{error:?}");
+    assert!(error.message().contains("proxy"), "{error}");
+    assert!(!format!("{error} {error:?}").contains("pass"), "{error:?}");
+}

@@ -15,7 +15,8 @@ use crate::registry::Registry;
 /// its parts could fail apart.
 pub const MAX_BULK_ITEMS: usize = 100;
 
-/// Under which condition a bulk request writes. There is no default: whoever overwrites blindly says so.
+/// Under which condition a bulk request writes. There is no default: whoever overwrites blindly says so. Examples are at
+/// [`Registry::update_many`] and [`Registry::delete_many`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BulkIfMatch {
     /// Each identity only if the hub's still has the same etag; each must have one.
@@ -24,7 +25,7 @@ pub enum BulkIfMatch {
     Force,
 }
 
-/// What became of each identity of a bulk request.
+/// What became of each identity of a bulk request. An example is at [`Registry::create_many`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BulkResult {

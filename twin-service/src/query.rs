@@ -206,7 +206,7 @@ impl Query {
     }
 }
 
-/// The pages of a query's result, in order.
+/// The pages of a query's result, in order. Examples are at [`Registry::query`] and [`Query::resume_from`].
 #[derive(Clone, Debug)]
 pub struct Pages {
     query: Query,
@@ -275,7 +275,21 @@ impl Pages {
     }
 }
 
-/// One page of a query's result.
+/// One page of a query's result: as twins, as JSON, or as your own type.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> twin_service::Result<()> {
+/// # let hub = twin_hub::Hub::builder().listen("127.0.0.1:0".parse().unwrap()).ephemeral().start().await?;
+/// # let registry = twin_service::Registry::builder(hub.connection_string()).trust_pem(hub.ca_pem()).build()?;
+/// # registry.create(&twin_service::Identity::new(twin_service::TwinKey::device("a")?)).await?;
+/// let page = registry.query("SELECT * FROM devices").pages().next_page().await?.unwrap();
+/// assert!(page.has_twins() && page.len() == 1);
+/// assert_eq!(page.twins()?[0].device_id.as_str(), "a");
+/// assert_eq!(page.rows()?[0]["deviceId"], "a");
+/// # hub.close().await
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Page {
     rows: Vec<Box<RawValue>>,

@@ -6,7 +6,7 @@ use twin_core::wire::rest::Call;
 
 use crate::registry::Registry;
 
-/// Counts of device identities (modules are not counted).
+/// Counts of device identities (modules are not counted). An example is at [`Registry::device_statistics`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct DeviceStatistics {
@@ -21,7 +21,7 @@ pub struct DeviceStatistics {
     pub disabled: u64,
 }
 
-/// Counts of connections.
+/// Counts of connections. An example is at [`Registry::service_statistics`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct ServiceStatistics {
