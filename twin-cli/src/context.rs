@@ -1,16 +1,22 @@
 //! What every command may need: the global options, and a registry made from them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use twin_core::auth::{DeviceConnectionString, ServiceConnectionString};
-use twin_service::{ConnectionOptions, ModuleId, Registry, TwinKey};
+use twin_service::{ConnectionOptions, ModuleId, Registry, Retry, TwinKey};
 
 use crate::fail::{Failure, Result};
 use crate::out::Format;
 
 const SERVICE_VARIABLE: &str = "IOTHUB_CONNECTION_STRING";
 const DEVICE_VARIABLE: &str = "IOTHUB_DEVICE_CONNECTION_STRING";
+
+/// Most times that one request is made.
+const MAX_ATTEMPTS: u32 = 4;
+/// No request is made again later than this after its first attempt.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Options that every command takes.
 #[derive(Args)]
@@ -110,7 +116,11 @@ impl Context {
     /// The backend's client.
     pub(crate) fn registry(&self) -> Result<Registry> {
         self.service()?;
-        Ok(Registry::builder(self.service_string()?).connection(self.connection()?).build()?)
+        // Somebody waits in front of a terminal, or a script that can try again itself.
+        let mut retry = Retry::default();
+        retry.max_attempts = MAX_ATTEMPTS;
+        retry.give_up_after = PATIENCE;
+        Ok(Registry::builder(self.service_string()?).connection(self.connection()?).retry(retry).build()?)
     }
 }
 

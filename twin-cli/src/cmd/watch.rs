@@ -115,6 +115,7 @@ impl Watch {
                     (twin_core::twin::merged(&before, &patch), version)
                 }
             };
+            // Version 0 is before the first: nothing was known.
             Change::of("desired", Some((old, version)), &before, &members).print(cx)?;
             left -= 1;
             if left == 0 {
@@ -169,6 +170,7 @@ impl Change {
         }
         let paint = Paint::stdout();
         let head = match self.versions {
+            Some((0, new)) => format!("{} at {new}", self.section),
             Some((old, new)) => format!("{} {old} → {new}", self.section),
             None => self.section.to_owned(),
         };
@@ -181,7 +183,8 @@ impl Change {
             });
         });
         if lines.len() == 1 {
-            lines.push("  the same values again".to_owned());
+            let first = self.versions.is_some_and(|(old, _)| old == 0);
+            lines.push(if first { "  nothing yet".to_owned() } else { "  the same values again".to_owned() });
         }
         out::line(lines.join("\n"))
     }
