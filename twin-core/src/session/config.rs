@@ -21,7 +21,8 @@ pub struct Config {
     /// How long before its end a token is renewed, or the end of a given one announced, as a share of its
     /// lifetime. Default 0.15 (.NET SDK's renewal buffer); kept within 0.01 to 0.9.
     pub token_renew_share: f64,
-    /// Longest wait for one answer while connected; then the request is sent again, or fails. Default 30 s.
+    /// Longest wait for one answer while connected; then the request is sent again, or fails. Default 30 s,
+    /// at least 100 ms.
     pub answer_timeout: Duration,
     /// Longest a request may take in all, reconnections included. Default 240 s, as the Node SDK.
     pub request_timeout: Duration,

@@ -193,10 +193,8 @@ impl Session {
     /// Dials again after a delay, or stops for good.
     fn retry(&mut self, error: Error, was_up: bool) {
         let now = self.now.mono;
-        let error = match self.tokens.given_ended(self.now) {
-            Some(end) if error.kind() == ErrorKind::Unauthorized => {
-                error.context(format!("the given token ended at {end} by this device's clock"))
-            }
+        let error = match self.tokens.explain_refusal(self.now) {
+            Some(why) if error.kind() == ErrorKind::Unauthorized => error.context(why),
             _ => error,
         };
         let elapsed = now.saturating_sub(*self.failing_since.get_or_insert(now));

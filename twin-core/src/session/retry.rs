@@ -10,6 +10,9 @@ use crate::error::{Error, ErrorKind};
 /// Longest wait that a hub's retry-after is followed for.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
+/// Longest delay, whatever a policy says.
+pub const MAX_DELAY: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A retry rule of one's own: the attempt (0 is the first retry) and the error, to the delay or `None` to give up.
 pub type CustomRetry = Arc<dyn Fn(u32, &Error) -> Option<Duration> + Send + Sync>;
 
@@ -62,7 +65,7 @@ impl RetryPolicy {
     pub fn delay(&self, attempt: u32, elapsed: Duration, error: &Error, random: u64) -> Option<Duration> {
         match self {
             RetryPolicy::None => None,
-            RetryPolicy::Custom(rule) => rule(attempt, error),
+            RetryPolicy::Custom(rule) => rule(attempt, error).map(|delay| delay.min(MAX_DELAY)),
             RetryPolicy::Exponential { first, max, throttled_first, throttled_max, give_up_after } => {
                 if !error.is_retryable() || give_up_after.is_some_and(|limit| elapsed >= limit) {
                     return None;
@@ -82,7 +85,7 @@ impl RetryPolicy {
 /// `first * 2^attempt`, at most `max`.
 fn doubled(first: Duration, attempt: u32, max: Duration) -> Duration {
     // Beyond 2^31 times anything sensible the maximum has long been reached.
-    first.saturating_mul(1 << attempt.min(31)).min(max)
+    first.saturating_mul(1 << attempt.min(31)).min(max).min(MAX_DELAY)
 }
 
 impl fmt::Debug for RetryPolicy {

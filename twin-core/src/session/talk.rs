@@ -1,12 +1,15 @@
 //! What is said on an open link: subscribe, ask, report, renew; and again what was not answered.
 
+use std::time::Duration;
+
 use super::Output;
 use super::link::{MAX_SILENT_TIMEOUTS, Phase, Subscription, Then, Up};
 use super::machine::Session;
 use super::tokens::RENEW_DRAIN;
 use crate::error::{Error, ErrorKind};
 use crate::wire::{Channel, Said};
-use std::time::Duration;
+/// A shorter answer timeout would only repeat requests.
+const MIN_ANSWER_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl Session {
     /// Does everything that is due on an open link.
@@ -76,8 +79,13 @@ impl Session {
         true
     }
 
+    /// When the answer to what is said now is due.
+    fn answer_by(&self) -> Duration {
+        self.now.mono.saturating_add(self.config.answer_timeout.max(MIN_ANSWER_TIMEOUT))
+    }
+
     fn subscribe(&mut self) {
-        let answer_by = self.now.mono.saturating_add(self.config.answer_timeout);
+        let answer_by = self.answer_by();
         let watch = self.watch.wanted;
         let needed = watch || self.gets.any_waiting() || self.reports.any_waiting();
         let Some(up) = self.up() else { return };
@@ -111,7 +119,7 @@ impl Session {
         let for_watch = self.watch_due().is_some_and(|at| now >= at);
         if self.can_ask() && (for_watch || self.gets.due(now)) {
             let rid = self.next_rid();
-            self.gets.send(rid.clone(), now.saturating_add(self.config.answer_timeout), for_watch);
+            self.gets.send(rid.clone(), self.answer_by(), for_watch);
             if for_watch {
                 self.watch.reading(now);
             }
@@ -126,7 +134,7 @@ impl Session {
             let Some(message) = self.reports.next(now, most, merge) else { return };
             let rid = self.next_rid();
             let (patch, if_version) = (message.patch.clone(), message.if_version);
-            self.reports.sent(message, rid.clone(), now.saturating_add(self.config.answer_timeout));
+            self.reports.sent(message, rid.clone(), self.answer_by());
             self.say(Said::Report { rid, patch, if_version });
         }
     }

@@ -6,6 +6,9 @@ use super::link::Phase;
 use super::machine::Session;
 use super::requests::earliest;
 
+/// Longest sleep that is asked for: no clock has to count to the end of time, whatever the configuration says.
+const MAX_SLEEP: Duration = Duration::from_secs(24 * 3600);
+
 impl Session {
     /// When the first request runs out of time.
     pub(super) fn deadline(&self) -> Option<Duration> {
@@ -22,7 +25,8 @@ impl Session {
             Phase::Idle | Phase::Dialing | Phase::Closed => None,
         };
         let announcement = self.tokens.announcement_at().filter(|_| !self.is_closing());
-        earliest(earliest(link, self.deadline()), announcement)
+        let next = earliest(earliest(link, self.deadline()), announcement);
+        next.map(|at| at.min(self.now.mono.saturating_add(MAX_SLEEP)))
     }
 
     fn wake_link(&self) -> Option<Duration> {

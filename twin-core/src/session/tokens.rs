@@ -113,10 +113,18 @@ impl Tokens {
         self.replaced || (matches!(self.credential, Credential::Key { .. }) && (was_up || jumped))
     }
 
-    /// Whether a given token has ended, by this device's clock.
-    pub(super) fn given_ended(&self, now: Now) -> Option<Timestamp> {
-        let expiry = self.issued.as_ref().filter(|_| self.is_given())?.expiry;
-        (expiry <= now.wall).then_some(expiry)
+    /// Why the hub may have refused the password, if this device's clock has to do with it.
+    pub(super) fn explain_refusal(&self, now: Now) -> Option<String> {
+        let issued = self.issued.as_ref()?;
+        match &self.credential {
+            Credential::Token(_) if issued.expiry <= now.wall => {
+                Some(format!("the given token ended at {} by this device's clock", issued.expiry))
+            }
+            Credential::Key { .. } => {
+                Some(format!("the token was made at {} by this device's clock", issued.at.wall))
+            }
+            _ => None,
+        }
     }
 }
 

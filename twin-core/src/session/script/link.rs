@@ -145,6 +145,35 @@ fn a_storm_of_devices_spreads() {
 }
 
 #[test]
+fn no_configuration_is_too_large_for_the_clock() {
+    let mut config = config();
+    config.credential = key();
+    config.token_lifetime = Duration::MAX;
+    config.answer_timeout = Duration::MAX;
+    config.request_timeout = Duration::MAX;
+    for retry in [
+        RetryPolicy::custom(|_, _| Some(Duration::MAX)),
+        RetryPolicy::Exponential {
+            first: Duration::MAX,
+            max: Duration::MAX,
+            throttled_first: Duration::MAX,
+            throttled_max: Duration::MAX,
+            give_up_after: Some(Duration::MAX),
+        },
+    ] {
+        config.retry = retry;
+        let mut bench = Bench::new(config.clone());
+        bench.step("get 1");
+        bench.step("up");
+        bench.step("granted answers");
+        bench.step("answer #1 429");
+        bench.step("down Throttled");
+        assert_eq!(bench.idle(), "idle 86400s");
+        assert_eq!(bench.wait(Duration::from_secs(86_400)), [""; 0]);
+    }
+}
+
+#[test]
 fn a_policy_that_gives_up_ends_requests() {
     let mut config = config();
     config.retry = RetryPolicy::None;

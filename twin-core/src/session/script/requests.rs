@@ -102,6 +102,24 @@ fn every_request_ends() {
                 dial",
             ),
             (
+                "but not when anything is heard between two missing answers",
+                "
+                > get 1
+                connecting
+                dial
+                > up
+                connected
+                subscribe answers
+                > granted answers
+                get #1
+                > wait 30s
+                get #2
+                > desired v1 {}
+                > wait 30s
+                get #3
+                idle 30s",
+            ),
+            (
                 "a hub that does not answer a subscription is left",
                 "
                 > get 1
