@@ -118,18 +118,21 @@ impl Watch {
         match (&self.phase, parsed, self.known.as_ref().map(|k| k.1)) {
             // What can't be read or placed may have been anything.
             (Phase::Live(_), None, _) | (Phase::Live(_), _, None) => {
-                self.phase = Phase::Due(now.max(self.last_read + GAP_FIRST_DELAY));
+                self.phase = Phase::Due(now.max(self.last_read.saturating_add(GAP_FIRST_DELAY)));
                 Heard::Held
             }
             (_, None, _) => {
                 self.overflowed = true;
                 Heard::Held
             }
-            (Phase::Live(_), Some((version, patch)), Some(known)) if version == known + 1 => {
+            (Phase::Live(_), Some((version, patch)), Some(known))
+                if known.checked_add(1) == Some(version) =>
+            {
                 Heard::Change(self.step(version, patch))
             }
             (Phase::Live(verify), Some((version, _)), Some(known)) if version <= known => {
-                self.phase = Phase::Live(verify.or(Some(now.max(self.last_read + VERIFY_INTERVAL))));
+                self.phase =
+                    Phase::Live(verify.or(Some(now.max(self.last_read.saturating_add(VERIFY_INTERVAL)))));
                 Heard::Stale
             }
             (phase, Some((version, patch)), _) => {

@@ -197,7 +197,8 @@ impl Reports {
             if report.ended && !report.waiter.maybe_done {
                 continue;
             }
-            report.waiter.refusal = error.status().map(|_| error.clone());
+            // A merged message's fault need not be this report's.
+            report.waiter.refusal = error.status().filter(|_| !alone).map(|_| error.clone());
             report.alone |= alone;
             self.queue.push_front(report);
         }

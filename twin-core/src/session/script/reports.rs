@@ -151,6 +151,36 @@ fn unanswered_reports_are_repeated_before_later_ones() {
                 report #4 {"c":1}"#,
             ),
             connected(
+                "a merged message's fault is not held against its parts when time runs out",
+                r#"
+                > report 2 {"b":1}
+                > report 3 {"bad":1}
+                > answer #1 204 v2
+                done 1 reported v2
+                report #2 {"b":1,"bad":1}
+                > down Network
+                disconnected Network retry in 1s
+                > wait 1s
+                connecting
+                dial
+                > up
+                connected
+                subscribe answers
+                > granted answers
+                report #3 {"b":1,"bad":1}
+                > wait 29s
+                > answer #3 400
+                report #4 {"b":1}
+                > down Network
+                disconnected Network retry in 1s
+                > wait 1s
+                connecting
+                dial
+                > wait 210s
+                done 2 Timeout Unknown
+                done 3 Timeout Unknown"#,
+            ),
+            connected(
                 "a refusal of the second time says nothing about the first",
                 r#"
                 > down Network

@@ -20,6 +20,8 @@ pub(super) struct Faults {
     pub(super) refuse_subscription: f64,
     pub(super) lag: f64,
     pub(super) foreign_answer: f64,
+    /// Bodies and versions that make no sense.
+    pub(super) garble: f64,
 }
 
 #[derive(Debug)]
@@ -124,7 +126,10 @@ impl Hub {
                     answers.push(answer(500, None, String::new()));
                 } else {
                     let lagging = chance(faults.lag);
-                    let (status, version, body) = self.serve(said, lagging);
+                    let (status, version, mut body) = self.serve(said, lagging);
+                    if chance(faults.garble) {
+                        body.truncate(body.len() / 2);
+                    }
                     let failed = chance(faults.fail_after);
                     answers.push(if failed {
                         answer(503, None, String::new())

@@ -30,6 +30,7 @@ impl World {
 
     pub(super) fn tell_device(&mut self, heard: Heard) {
         let (Some((link, true)), false) = (self.link, self.chance(self.loses())) else { return };
+        let heard = self.garble(heard);
         let mut at = self.arrivals[1].max(self.now + self.delay());
         if self.chance(self.loses()) {
             at = self.now + self.delay();
@@ -40,6 +41,20 @@ impl World {
             self.enter(again, Next::ToDevice { link, heard: heard.clone() });
         }
         self.enter(at, Next::ToDevice { link, heard });
+    }
+
+    /// Sometimes a notification makes no sense.
+    fn garble(&mut self, heard: Heard) -> Heard {
+        let Heard::Desired { version, body } = &heard else { return heard };
+        if !self.chance(self.hub.faults.garble) {
+            return heard;
+        }
+        match self.random.next() % 4 {
+            0 => Heard::Desired { version: Some(u64::MAX), body: body.clone() },
+            1 => Heard::Desired { version: None, body: body.slice(..body.len() / 2) },
+            2 => Heard::Desired { version: *version, body: body.slice(..body.len() / 2) },
+            _ => Heard::Desired { version: Some(1000 + self.random.next() % 20), body: "{}".into() },
+        }
     }
 
     pub(super) fn is_up(&self, link: u32) -> bool {

@@ -136,8 +136,9 @@ impl World {
                 refuse_subscription: 0.02,
                 lag: 0.1,
                 foreign_answer: 0.1,
+                garble: 0.05,
             },
-            Manner::Losing => Faults { ignore: 0.1, lag: 0.1, ..Faults::default() },
+            Manner::Losing => Faults { ignore: 0.1, lag: 0.1, garble: 0.1, ..Faults::default() },
             _ => Faults::default(),
         }
     }
