@@ -32,6 +32,7 @@ impl Backup {
         }
         let target = std::path::absolute(&self.target)
             .map_err(|e| Failure::misuse(format!("{}: {e}", self.target.display())))?;
+        out::talk(format!("copying {} …", data.display()));
         if !running(&data, &target).await? {
             resting(&data, &target).await?;
         }
