@@ -9,7 +9,8 @@
 //! | `overlay` | what a batch has changed before it is durable |
 //! | `memory` | key → handle → record, read without waiting |
 //! | `sessions` | who is connected and listens to what |
-//! | `query` | pages of query results, and the one function that finds candidates |
+//! | `query` | pages of query results |
+//! | `indexes` | which twins a query has to look at |
 //! | `token` | continuation tokens |
 //! | `recovery` | from disk to memory at start |
 //! | `keys` | where things are in the store |
@@ -21,6 +22,7 @@
 
 mod attachment;
 mod faults;
+mod indexes;
 mod keys;
 mod memory;
 mod metrics;
@@ -48,6 +50,7 @@ pub(crate) use self::faults::{Fault, Faults, Operation};
 pub(crate) use self::metrics::Figures;
 pub(crate) use crate::domain::Notice;
 
+use self::indexes::Indexes;
 use self::memory::{Handle, Memory, Slot};
 use self::metrics::Metrics;
 use self::sessions::Sessions;
@@ -93,6 +96,7 @@ struct Inner {
 /// What callers and writer share.
 struct Shared {
     memory: Memory,
+    indexes: Indexes,
     sessions: Sessions,
     metrics: Metrics,
     /// set once, when the store failed
@@ -112,12 +116,35 @@ impl Shared {
 
     /// Makes a record visible to reads and queries.
     fn install(&self, key: &TwinKey, record: Record) -> Handle {
-        self.memory.install(key, record)
+        let before = self.before(key);
+        let handle = self.memory.install(key, record.clone());
+        match before {
+            Some((earlier, old)) if earlier == handle => {
+                self.indexes.update(handle, key, Some(&old), Some(&record));
+            }
+            before => {
+                // Deleted and created again in one batch: another twin in another place.
+                if let Some((earlier, old)) = before {
+                    self.indexes.update(earlier, key, Some(&old), None);
+                }
+                self.indexes.update(handle, key, None, Some(&record));
+            }
+        }
+        handle
     }
 
     /// Makes a record vanish from reads and queries.
     fn remove(&self, key: &TwinKey) {
+        let before = self.before(key);
         self.memory.remove(key);
+        if let Some((handle, old)) = before {
+            self.indexes.update(handle, key, Some(&old), None);
+        }
+    }
+
+    fn before(&self, key: &TwinKey) -> Option<(Handle, Record)> {
+        let handle = self.memory.find(key)?;
+        Some((handle, self.memory.slot(handle)?.live()?.1))
     }
 
     fn find(&self, key: &TwinKey) -> Result<(Handle, &Slot, Arc<TwinKey>, Record), Refusal> {
@@ -143,8 +170,10 @@ impl Engine {
     fn with_store(config: EngineConfig, store: Box<dyn Store>) -> Result<Engine> {
         let memory = Memory::default();
         let next_serial = recovery::recover(store.as_ref(), &memory)?;
+        let indexes = recovery::index(&memory);
         let shared = Arc::new(Shared {
             memory,
+            indexes,
             sessions: Sessions::default(),
             metrics: Metrics::default(),
             broken: OnceLock::new(),

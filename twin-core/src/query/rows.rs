@@ -15,6 +15,14 @@ impl Query {
         !self.group_by.is_empty() || self.items().iter().any(aggregate)
     }
 
+    /// Whether the list is `COUNT()` and nothing else, over all rows: then only their number matters.
+    pub fn is_count(&self) -> bool {
+        let items = self.items();
+        self.group_by.is_empty()
+            && !items.is_empty()
+            && items.iter().all(|item| item.value == Aggregate::Count)
+    }
+
     /// Projects one row by the select list (not for `*`, not for aggregates); undefined members are left out.
     pub fn project(&self, row: &(impl Lookup + ?Sized)) -> Json {
         let mut members = Map::new();
@@ -94,6 +102,13 @@ impl Grouping {
             {
                 numbers.feed(n);
             }
+        }
+    }
+
+    /// Feeds so many rows of which only the number is known, for a query that [`Query::is_count`].
+    pub fn feed_count(&mut self, rows: u64) {
+        for group in self.groups.values_mut() {
+            group.rows += rows;
         }
     }
 

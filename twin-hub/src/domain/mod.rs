@@ -12,7 +12,7 @@
 //! | `record` | identity and twin packed into one piece of bytes: what memory and disk hold |
 //! | `pack` | the packed form of an identity |
 //! | `document` | the views: what the device reads, what the backend reads |
-//! | `row` | looking query paths up in a packed record |
+//! | `row`, `leaves` | looking query paths up in a packed record; what the index reads of it |
 //! | `refuse` | refusals with the service's numbers and words |
 //!
 //! # Decisions on what the service's documents leave open
@@ -30,6 +30,7 @@
 
 mod bulk;
 mod document;
+mod leaves;
 mod pack;
 mod record;
 pub(crate) mod refuse;
@@ -46,6 +47,7 @@ use twin_core::{DeviceId, ModuleId, Timestamp, TwinKey};
 
 pub(crate) use bulk::{BulkItem, BulkResult};
 pub(crate) use document::{device_twin, push_service_twin, service_twin};
+pub(crate) use leaves::Indexed;
 pub(crate) use record::Record;
 pub(crate) use row::Row;
 

@@ -85,7 +85,8 @@ impl Page {
 
 /// Rows that are twins or parts of twins. `Some` if there are more.
 fn twins(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
-    for handle in candidates(shared, query, shared.memory.after(page.from.serial)) {
+    let candidates = shared.indexes.candidates(&shared.memory, query).handles;
+    for handle in candidates.into_range(shared.memory.after(page.from.serial)..) {
         let Some((slot, key, record)) = matching(shared, query, handle) else { continue };
         if page.given() >= page.most {
             return None;
@@ -111,9 +112,14 @@ fn twins(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
 /// Rows that are groups. `Some` if there are more.
 fn groups(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
     let mut grouping = Grouping::new(query);
-    for handle in candidates(shared, query, 0) {
-        if let Some((slot, key, record)) = matching(shared, query, handle) {
-            grouping.feed(&Row::new(&key, &record, slot.presence()));
+    let candidates = shared.indexes.candidates(&shared.memory, query);
+    if candidates.exact && query.is_count() {
+        grouping.feed_count(candidates.handles.len());
+    } else {
+        for handle in candidates.handles {
+            if let Some((slot, key, record)) = matching(shared, query, handle) {
+                grouping.feed(&Row::new(&key, &record, slot.presence()));
+            }
         }
     }
     let skip = usize::try_from(page.from.rows).unwrap_or(usize::MAX);
@@ -139,9 +145,4 @@ fn matching<'m>(shared: &'m Shared, query: &Query, handle: Handle) -> Option<Mat
             .as_ref()
             .is_none_or(|condition| condition.is_true(&Row::new(&key, &record, slot.presence())));
     passes.then_some((slot, key, record))
-}
-
-/// Handles from `from` upward whose twins may match; each is checked against the record before it counts.
-fn candidates<'m>(shared: &'m Shared, _query: &Query, from: Handle) -> Box<dyn Iterator<Item = Handle> + 'm> {
-    Box::new(from..shared.memory.end())
 }

@@ -2,6 +2,7 @@
 
 use twin_core::{Result, TwinKey};
 
+use super::indexes::Indexes;
 use super::keys;
 use super::memory::Memory;
 use crate::domain::Record;
@@ -48,6 +49,21 @@ pub(super) fn recover(store: &dyn Store, memory: &Memory) -> Result<u64> {
         tracing::info!(twins = count, seconds = started.elapsed().as_secs_f64(), "twins are in memory");
     }
     Ok(next_serial)
+}
+
+/// Indexes what is in memory.
+pub(super) fn index(memory: &Memory) -> Indexes {
+    let started = std::time::Instant::now();
+    let indexes = Indexes::default();
+    for handle in 0..memory.end() {
+        if let Some((key, record)) = memory.slot(handle).and_then(|slot| slot.live()) {
+            indexes.update(handle, &key, None, Some(&record));
+        }
+    }
+    if memory.end() > 0 {
+        tracing::info!(seconds = started.elapsed().as_secs_f64(), "twins are indexed");
+    }
+    indexes
 }
 
 fn restore_sessions(store: &dyn Store, memory: &Memory) -> Result<()> {

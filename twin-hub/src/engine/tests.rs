@@ -11,6 +11,8 @@ use twin_core::wire::rest::{Answer, Call, IfMatch};
 use super::*;
 use crate::store::{Batch, Job, Visit};
 
+mod indexed;
+
 const API: ApiVersion = ApiVersion::OURS;
 
 fn config(dir: Option<&Path>) -> EngineConfig {

@@ -68,19 +68,51 @@ impl<T: Copy + Default> Column<T> {
 
     /// The rows whose value passes `test`. Rows outside of `within` may be left out.
     pub(super) fn select(&self, within: Option<&RoaringBitmap>, test: impl Fn(T) -> bool) -> RoaringBitmap {
-        if let Some(within) = within.filter(|within| within.len() < self.rows / 16) {
+        if let Some(within) = within.filter(|within| within.len() < self.len() / 16) {
             let passes = |handle: &u32| self.get(*handle).is_some_and(&test);
             return within.iter().filter(passes).collect();
         }
         let mut passing = RoaringBitmap::new();
-        let mut handles = Vec::new();
+        let mut block = Block::new();
         for (number, page) in &self.pages {
-            handles.clear();
-            page.select(number * PAGE_ROWS as u32, &test, &mut handles);
-            // Handles come in ascending order.
-            let _ = passing.append(handles.iter().copied());
+            let words = block.words_of(*number, &mut passing);
+            page.select(&test, words);
         }
+        block.flush(&mut passing);
         passing
+    }
+}
+
+/// Bits of the rows of one bitmap container, gathered before they go into the bitmap at once.
+struct Block {
+    number: u32,
+    words: Box<[u64]>,
+}
+
+/// Pages per bitmap container of 65,536 rows.
+const BLOCK_PAGES: u32 = 16;
+
+impl Block {
+    fn new() -> Self {
+        Block { number: 0, words: vec![0; WORDS * BLOCK_PAGES as usize].into_boxed_slice() }
+    }
+
+    /// The words of a page. Pages come in ascending order; what an earlier block has gathered goes to `into`.
+    fn words_of(&mut self, page: u32, into: &mut RoaringBitmap) -> &mut [u64] {
+        if page / BLOCK_PAGES != self.number {
+            self.flush(into);
+            self.number = page / BLOCK_PAGES;
+        }
+        let first = (page % BLOCK_PAGES) as usize * WORDS;
+        &mut self.words[first..first + WORDS]
+    }
+
+    fn flush(&mut self, into: &mut RoaringBitmap) {
+        if self.words.iter().any(|word| *word != 0) {
+            let bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            *into |= RoaringBitmap::from_lsb0_bytes(self.number * BLOCK_PAGES * PAGE_ROWS as u32, &bytes);
+            self.words.fill(0);
+        }
     }
 }
 
@@ -174,24 +206,21 @@ impl<T: Copy + Default> Page<T> {
         Page::Sparse { places, values }
     }
 
-    fn select(&self, first: u32, test: &impl Fn(T) -> bool, into: &mut Vec<u32>) {
+    /// Sets the bits of places whose value passes.
+    fn select(&self, test: &impl Fn(T) -> bool, into: &mut [u64]) {
         match self {
             Page::Sparse { places, values } => {
-                let passing = places.iter().zip(values).filter(|(_, value)| test(**value));
-                into.extend(passing.map(|(place, _)| first + u32::from(*place)));
+                for (place, value) in places.iter().zip(values) {
+                    let place = usize::from(*place);
+                    into[place / 64] |= u64::from(test(*value)) << (place % 64);
+                }
             }
             Page::Dense { present, values, .. } => {
-                for (word, (present, values)) in present.iter().zip(values.chunks_exact(64)).enumerate() {
-                    // All 64 tests first, without branches, then the few that pass.
-                    let mut passing = values
-                        .iter()
-                        .enumerate()
-                        .fold(0u64, |bits, (bit, value)| bits | (u64::from(test(*value)) << bit));
-                    passing &= present;
-                    while passing != 0 {
-                        into.push(first + (word as u32) * 64 + passing.trailing_zeros());
-                        passing &= passing - 1;
-                    }
+                for ((word, present), values) in into.iter_mut().zip(present).zip(values.chunks_exact(64)) {
+                    // All 64 tests without branches.
+                    let tests = values.iter().enumerate();
+                    let passing = tests.fold(0, |bits, (bit, value)| bits | (u64::from(test(*value)) << bit));
+                    *word = passing & present;
                 }
             }
         }

@@ -85,11 +85,6 @@ impl Default for Index {
 }
 
 impl Index {
-    /// An index of no rows.
-    pub(crate) fn new() -> Index {
-        Index::default()
-    }
-
     fn with(paths: Paths, rules: Rules) -> Index {
         Index { all: RoaringBitmap::new(), values: vec![Values::default()], paths, rules }
     }
@@ -181,9 +176,7 @@ impl Index {
             match (old.peek(), new.peek()) {
                 (Some(a), Some(b)) if a.0 == b.0 => {
                     if a.1 != b.1 {
-                        let values = &mut self.values[a.0 as usize];
-                        values.remove(handle, &a.1);
-                        values.insert(handle, &b.1, &self.rules);
+                        self.values[a.0 as usize].replace(handle, &a.1, &b.1, &self.rules);
                     }
                     old.next();
                     new.next();

@@ -120,6 +120,17 @@ impl Strings {
         }
     }
 
+    /// Puts the string `new` in place of `old`.
+    pub(super) fn replace(&mut self, handle: u32, old: &str, new: &str, rules: &Rules) {
+        match &mut self.by_value {
+            Values::Keyed(keyed) => keyed.insert(handle, new, rules),
+            Values::Listed(_) => {
+                self.remove(handle, old);
+                self.insert(handle, new, rules);
+            }
+        }
+    }
+
     /// Rows with one of these strings.
     pub(super) fn equal(&self, wanted: &[&str], within: Option<&RoaringBitmap>, rules: &Rules) -> Found {
         match &self.by_value {

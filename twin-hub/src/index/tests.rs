@@ -287,7 +287,7 @@ fn small(seed: u64) -> Index {
         1 => Rules { min_unique_values: 3, ..Rules::default() },
         _ => Rules { max_values: 5, ..Rules::default() },
     };
-    let paths = if seed % 7 == 0 { Paths::with_limit(20) } else { Paths::new() };
+    let paths = if seed.is_multiple_of(7) { Paths::with_limit(20) } else { Paths::new() };
     Index::with(paths, rules)
 }
 
@@ -299,7 +299,7 @@ fn plans_agree_with_a_scan_under_random_updates() {
         let mut model = Model::new(small(seed));
         for round in 0..10 {
             for _ in 0..12 {
-                let handle = dice.roll(40) as u32 * if seed % 5 == 0 { 5003 } else { 1 };
+                let handle = dice.roll(40) as u32 * if seed.is_multiple_of(5) { 5003 } else { 1 };
                 let document = (dice.roll(6) > 0).then(|| dice.twin());
                 model.set(handle, document);
             }
@@ -340,7 +340,7 @@ fn condition(text: &str) -> Expr {
 /// condition, and whether the index answers: exactly, with candidates, or not at all
 #[test]
 fn what_is_answered_from_the_index() {
-    let mut model = Model::new(Index::new());
+    let mut model = Model::new(Index::default());
     let mut dice = Dice::new(3);
     for handle in 0..300 {
         let mut twin = dice.twin();
@@ -382,7 +382,7 @@ fn what_is_answered_from_the_index() {
 
 #[test]
 fn unique_strings_are_narrowed_down() {
-    let mut model = Model::new(Index::new());
+    let mut model = Model::new(Index::default());
     for handle in 0..6000 {
         let tags = json!({"serial": format!("serial-{handle:06}"), "mac": format!("00:1b:{:02x}:{:02x}", handle / 256, handle % 256)});
         model.set(handle, Some(json!({"tags": tags, "properties": {"desired": {}, "reported": {}}})));
@@ -414,7 +414,7 @@ fn rows_are_found_by_a_lookup_of_the_same_path() {
         "deviceId": "d", "x509Thumbprint": {"primaryThumbprint": null}, "tags": {"o": {"x": [1]}, "e\"s": "\n"},
         "properties": {"desired": {}, "reported": {}},
     }));
-    let mut index = Index::new();
+    let mut index = Index::default();
     index.update(5, None, Some(&twin));
     for path in [
         "deviceId",

@@ -75,6 +75,18 @@ impl Values {
         }
     }
 
+    /// Puts `new` in place of `old`.
+    pub(super) fn replace(&mut self, handle: u32, old: &Leaf<'_>, new: &Leaf<'_>, rules: &Rules) {
+        match (old, new) {
+            (Leaf::Number(_), Leaf::Number(value)) => self.numbers.set(handle, *value),
+            (Leaf::String(old), Leaf::String(new)) => self.strings.replace(handle, old, new, rules),
+            _ => {
+                self.remove(handle, old);
+                self.insert(handle, new, rules);
+            }
+        }
+    }
+
     /// A path that has one of two strings.
     pub(super) fn of_two_strings(values: [(&str, RoaringBitmap); 2]) -> Values {
         Values { strings: Strings::of_two(values), ..Values::default() }

@@ -296,3 +296,18 @@ fn equal_numbers_are_one_group() {
     let expected = json!([{"n": null, "c": 1}, {"n": true, "c": 1}, {"n": 0.0, "c": 2}, {"n": 1, "c": 2}]);
     assert_eq!(Json::Array(grouping.finish()), expected);
 }
+
+#[test]
+fn a_count_needs_no_rows() {
+    let counts = |text: &str| Query::parse(text).unwrap().is_count();
+    assert!(counts("SELECT COUNT() AS a, count() FROM devices WHERE tags.a = 1"));
+    assert!(!counts("SELECT * FROM devices"));
+    assert!(!counts("SELECT deviceId FROM devices"));
+    assert!(!counts("SELECT COUNT() AS a, MAX(tags.a) AS b FROM devices"));
+    assert!(!counts("SELECT COUNT() FROM devices GROUP BY tags.a"));
+    let mut grouping =
+        crate::query::Grouping::new(&Query::parse("SELECT COUNT() AS n FROM devices").unwrap());
+    grouping.feed_count(5);
+    grouping.feed_count(2);
+    assert_eq!(grouping.finish(), [json!({"n": 7})]);
+}
