@@ -44,6 +44,26 @@ impl Authority {
 
     /// A server's TLS, with a certificate for `name`; `spoil` changes it before it is signed.
     pub fn server(&self, name: &str, spoil: impl FnOnce(&mut CertificateParams)) -> TlsAcceptor {
+        self.tls(name, spoil, rustls::server::WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// A server's TLS that demands client certificates of this authority.
+    pub fn demanding_server(&self, name: &str) -> TlsAcceptor {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).expect("a CA certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .expect("a verifier");
+        self.tls(name, |_| {}, verifier)
+    }
+
+    fn tls(
+        &self,
+        name: &str,
+        spoil: impl FnOnce(&mut CertificateParams),
+        clients: Arc<dyn rustls::server::danger::ClientCertVerifier>,
+    ) -> TlsAcceptor {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         spoil(&mut params);
@@ -53,7 +73,7 @@ impl Authority {
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("protocol versions")
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(vec![certificate.der().clone()], key)
             .expect("a server certificate");
         TlsAcceptor::from(Arc::new(config))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tests::mqtt_peer::{Asked, Authority, Packet, Peer, Talk};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use twin_device::{
     Builder, Delivery, DesiredChange, Device, DeviceClient, ErrorKind, Object, Options, RetryPolicy, State,
 };
@@ -511,6 +511,56 @@ async fn certificates_that_prove_nothing_are_refused() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_missing_client_certificate_is_told() {
+    let authority = Authority::new();
+    for _ in 0..20 {
+        within(async {
+            let peer = Peer::with(authority.demanding_server("localhost"), authority.pem()).await;
+            // The refusal is a TLS alert that crosses what the client says after the handshake, and the kernel may throw
+            // it away with the rest of the connection. So the client may need a second try, but not many.
+            let policy =
+                |_, error: &twin_device::Error| error.is_retryable().then_some(Duration::from_millis(1));
+            let client = client(&peer).retry(RetryPolicy::custom(policy)).build().unwrap();
+            let error = tokio::select! {
+                opened = client.open() => opened.unwrap_err(),
+                never = async { loop { assert!(peer.try_accept().await.is_err()) } } => never,
+            };
+            assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error:?}");
+            assert!(error.message().contains("client certificate"), "{error}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn handshakes_that_hang_end_in_time() {
+    within(async {
+        let peer = Peer::start().await;
+        let mut options = Options::default();
+        options.extra_ca_pem = vec![peer.ca_pem.clone()];
+        options.connect_timeout = Duration::from_millis(200);
+        let client = client(&peer).options(options).retry(RetryPolicy::None).build().unwrap();
+        let (opened, _silent) = tokio::join!(client.open(), peer.accept_tcp());
+        let error = opened.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+        assert!(error.message().contains("reaching"), "{error}");
+        let (opened, _silent) = tokio::join!(client.open(), peer.accept());
+        let error = opened.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+        assert!(error.message().contains("logging in"), "{error}");
+        // Dropped while dialing, the connection goes too.
+        let mut stream = tokio::select! {
+            _ = client.open() => panic!("nobody let it in"),
+            stream = peer.accept_tcp() => stream,
+        };
+        drop(client);
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -13,6 +13,18 @@ pub const MAX_KEEP_ALIVE: Duration = Duration::from_secs(1177);
 
 /// A client certificate chain with its private key, checked to belong together. Cheap to clone; `Debug` shows
 /// nothing of it.
+///
+/// ```
+/// # // Made for this example; yours come from files.
+/// # let key = rcgen::KeyPair::generate().unwrap();
+/// # let certificate = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap();
+/// # let (chain_pem, key_pem) = (certificate.pem(), key.serialize_pem());
+/// use twin_transport::{ClientCertificate, Options};
+///
+/// let mut options = Options::default();
+/// options.client_certificate = Some(ClientCertificate::from_pem(chain_pem, key_pem)?);
+/// # Ok::<(), twin_core::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct ClientCertificate(pub(crate) Arc<rustls::sign::CertifiedKey>);
 
@@ -34,10 +46,20 @@ impl fmt::Debug for ClientCertificate {
 }
 
 /// Which HTTP proxy to connect through.
+///
+/// ```
+/// use twin_transport::{Options, Proxy};
+///
+/// let mut options = Options::default();
+/// options.proxy = Proxy::Url("http://me:secret@proxy.example:3128".into());
+/// options.validate()?;
+/// assert!(!format!("{options:?}").contains("secret"));
+/// # Ok::<(), twin_core::Error>(())
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proxy {
-    /// What `HTTPS_PROXY` / `ALL_PROXY` / `NO_PROXY` (either case) say.
+    /// What `HTTPS_PROXY` / `ALL_PROXY` / `NO_PROXY` (either case) say; none to `localhost` and loopback addresses.
     #[default]
     Environment,
     /// None, whatever the environment says.
@@ -144,7 +166,8 @@ mod tests {
 
     #[test]
     fn wrong_values_are_named() {
-        let cases: [(&str, fn(&mut Options)); 7] = [
+        type Spoil = fn(&mut Options);
+        let cases: [(&str, Spoil); 7] = [
             ("connect_timeout", |o| o.connect_timeout = Duration::ZERO),
             ("request_timeout", |o| o.request_timeout = Duration::ZERO),
             ("keep_alive", |o| o.keep_alive = Duration::ZERO),

@@ -84,7 +84,7 @@ fn from_environment(host: &str, variable: &dyn Fn(&str) -> Option<String>) -> Re
             .iter()
             .find_map(|name| variable(name).filter(|v| !v.trim().is_empty()))
     };
-    if either("NO_PROXY").is_some_and(|list| is_excepted(&list, host)) {
+    if is_loopback(host) || either("NO_PROXY").is_some_and(|list| is_excepted(&list, host)) {
         return Ok(None);
     }
     for name in ["HTTPS_PROXY", "ALL_PROXY"] {
@@ -95,6 +95,11 @@ fn from_environment(host: &str, variable: &dyn Fn(&str) -> Option<String>) -> Re
         }
     }
     Ok(None)
+}
+
+/// Whether `host` is this machine, where no proxy leads: a local hub is found whatever the environment says about proxies.
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback())
 }
 
 /// Whether `NO_PROXY` (`a.example, .example, *`; a name covers its subdomains; ports are ignored) excepts `host`.
@@ -222,7 +227,8 @@ mod tests {
 
     #[test]
     fn environment() {
-        let cases: [(&[(&str, &str)], &str, Option<&str>); 11] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
+        let cases: [Case<'_>; 13] = [
             (&[], "h", None),
             (&[("HTTPS_PROXY", "http://a:1")], "h", Some("a")),
             (&[("https_proxy", "http://b:1"), ("HTTPS_PROXY", "http://a:1")], "h", Some("b")),
@@ -236,7 +242,9 @@ mod tests {
             ),
             (&[("HTTPS_PROXY", "http://a:1"), ("NO_PROXY", "hub.net:443")], "hub.net", None),
             (&[("HTTPS_PROXY", "http://a:1"), ("NO_PROXY", "ub.net")], "hub.net", Some("a")),
-            (&[("HTTPS_PROXY", "http://a:1"), ("NO_PROXY", "::1,127.0.0.1")], "::1", None),
+            (&[("HTTPS_PROXY", "http://a:1"), ("NO_PROXY", "fe80::1,10.0.0.1")], "fe80::1", None),
+            (&[("HTTPS_PROXY", "http://a:1")], "localhost", None),
+            (&[("HTTPS_PROXY", "http://a:1")], "127.0.0.2", None),
             (&[("HTTPS_PROXY", "http://a:1"), ("NO_PROXY", ",")], "hub.net", Some("a")),
         ];
         for (variables, host, expected) in cases {

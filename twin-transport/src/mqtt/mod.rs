@@ -7,6 +7,33 @@
 //! Connections ask for a kept session (clean session 0), as every official SDK does: the hub then holds
 //! cloud-to-device messages back while the device is away ("Communicate with IoT Hub using MQTT"). The device's
 //! session machine subscribes anew all the same, so that nothing depends on what the hub remembers.
+//!
+//! ```
+//! use twin_core::TwinKey;
+//! use twin_core::auth::SasToken;
+//! use twin_core::wire::{Channel, Heard, Said};
+//! use twin_transport::Options;
+//! use twin_transport::mqtt::{Connector, Endpoint};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> twin_core::Result<()> {
+//! # let hub = twin_hub::Hub::builder().listen("127.0.0.1:0".parse().unwrap()).ephemeral().start().await?;
+//! # let registry = twin_service::Registry::builder(hub.connection_string()).trust_pem(hub.ca_pem()).build()?;
+//! # let made = registry.create(&twin_service::Identity::new(TwinKey::device("lamp")?)).await?;
+//! # let Some(twin_service::Authentication::Sas { primary: key, .. }) = made.authentication else { unreachable!() };
+//! let mut options = Options::default();
+//! options.extra_ca_pem.push(hub.ca_pem().into());
+//! let connector = Connector::new(Endpoint::new(hub.host_name().parse()?, TwinKey::device("lamp")?), &options)?;
+//!
+//! let resource = format!("{}/devices/lamp", hub.host_name());
+//! let token = SasToken::sign(&resource, &key, None, "2099-01-01T00:00:00Z".parse()?);
+//! let (mut connection, _session_present) = connector.connect(Some(&token)).await?;
+//! connection.say(&Said::Subscribe(Channel::TwinAnswers))?;
+//! assert_eq!(connection.next().await?, Heard::Subscribed { channel: Channel::TwinAnswers, granted: true });
+//! connection.close().await;
+//! # hub.close().await
+//! # }
+//! ```
 
 mod connection;
 mod keep_alive;
@@ -157,9 +184,11 @@ impl Connector {
         };
         let sent = sent.await;
         bytes.zeroize();
-        sent.map_err(|e| connection::lost(&e, host))?;
         let mut connection =
             Connection::new(io, host.clone(), self.0.endpoint.key.clone(), self.0.keep_alive);
+        if let Err(e) = sent {
+            return Err(reason(connection, connection::lost(&e, host)).await);
+        }
         match connection.next_packet().await? {
             Packet::ConnAck(answer) => match refusal(answer.code, host) {
                 None => Ok((connection, answer.session_present)),
@@ -203,6 +232,16 @@ impl Connector {
         }
         written.map_err(|e| Error::new(ErrorKind::Internal, format!("CONNECT cannot be written: {e}")))?;
         Ok(bytes)
+    }
+}
+
+/// Why a connection broke while we were writing: a hub that refuses a client certificate says so in a TLS alert, which
+/// comes after the handshake (TLS 1.3) and is found only by reading. The kernel may have thrown it away together with the
+/// connection; then this looks like any lost connection, and the next attempt tells.
+async fn reason(mut connection: Connection, error: Error) -> Error {
+    match connection.next_packet().await {
+        Err(alert) if matches!(alert.kind(), ErrorKind::Unauthorized | ErrorKind::Tls) => alert,
+        _ => error,
     }
 }
 
