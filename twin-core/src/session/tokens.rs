@@ -49,7 +49,9 @@ impl Tokens {
     /// The password for a dial, or a renewal in place, right now.
     pub(super) fn issue(&mut self, config: &Config, now: Now, random: u64) -> Option<SasToken> {
         self.replaced = false;
-        let margin = config.token_renew_share.clamp(0.01, 0.9);
+        let asked = config.token_renew_share;
+        // `clamp` keeps NaN.
+        let margin = if asked.is_nan() { 0.01 } else { asked.clamp(0.01, 0.9) };
         let (token, lifetime, due) = match &self.credential {
             Credential::Key { key, policy } => {
                 let lifetime = config.token_lifetime.max(Duration::from_secs(1));
