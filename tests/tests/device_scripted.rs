@@ -115,6 +115,29 @@ async fn the_whole_story() {
 }
 
 #[tokio::test]
+async fn a_gateway_is_dialed_and_the_hub_is_named() {
+    within(async {
+        let peer = Peer::start().await;
+        let cs = format!(
+            "HostName=hub.example;DeviceId=d;GatewayHostName=localhost:{};SharedAccessKey={}=",
+            peer.port(),
+            "A".repeat(43)
+        );
+        let client = DeviceClient::from_connection_string(&cs).unwrap().ca_pem(&peer.ca_pem).build().unwrap();
+        let (opened, login) = tokio::join!(client.open(), async {
+            let mut hub = peer.accept().await;
+            let login = hub.connect().await;
+            hub.connack(0, false).await;
+            login
+        });
+        opened.unwrap();
+        assert!(login.username.unwrap().starts_with("hub.example/d/?"));
+        assert!(login.password.unwrap().contains("sr=hub.example%2Fdevices%2Fd&"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn lies_are_not_believed() {
     within(async {
         let peer = Peer::start().await;

@@ -10,7 +10,8 @@ use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
 use twin_transport::mqtt::{Carrier, Connector, Endpoint};
 use twin_transport::{ClientCertificate, Options};
 
-use crate::client::{Client, Kind};
+use crate::client::Client;
+use crate::kind::Kind;
 
 /// How the device's words travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

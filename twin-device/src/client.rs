@@ -14,52 +14,10 @@ use twin_transport::mqtt::Connector;
 
 use crate::builder::Builder;
 use crate::driver::Driver;
+use crate::kind::{Device, Kind, Module};
 use crate::request::Request;
 use crate::shared::{Letter, Shared, closed};
 use crate::subscription::{Outlet, Subscription};
-
-/// What kind of identity a [`Client`] speaks for: [`Device`] or [`Module`].
-pub trait Kind: sealed::Sealed + 'static {
-    #[doc(hidden)]
-    fn check(key: &TwinKey) -> Result<()>;
-}
-
-mod sealed {
-    /// Keeps [`super::Kind`] to the two there are.
-    pub trait Sealed {}
-    impl Sealed for super::Device {}
-    impl Sealed for super::Module {}
-}
-
-/// A device.
-#[derive(Debug)]
-pub enum Device {}
-
-/// A module on a device.
-#[derive(Debug)]
-pub enum Module {}
-
-impl Kind for Device {
-    fn check(key: &TwinKey) -> Result<()> {
-        match &key.module {
-            None => Ok(()),
-            Some(module) => Err(Error::invalid(format!(
-                "the connection string is that of module '{module}', not of a device; use ModuleClient"
-            ))),
-        }
-    }
-}
-
-impl Kind for Module {
-    fn check(key: &TwinKey) -> Result<()> {
-        match &key.module {
-            Some(_) => Ok(()),
-            None => Err(Error::invalid(
-                "the connection string is a device's: it has no ModuleId; use DeviceClient",
-            )),
-        }
-    }
-}
 
 /// A device's connection to its hub; see [`Client`].
 pub type DeviceClient = Client<Device>;
@@ -599,96 +557,5 @@ fn unexpected(answer: &Answer) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Applications spawn these, and hold handles across threads.
-    #[test]
-    fn handles_streams_and_futures_can_cross_threads() {
-        fn send<T: Send>(_: T) {}
-        fn sync<T: Send + Sync + Unpin>() {}
-        sync::<DeviceClient>();
-        sync::<ModuleClient>();
-        sync::<Subscription<DesiredChange>>();
-        sync::<Builder<Device>>();
-        fn futures(client: &DeviceClient) {
-            send(client.open());
-            send(client.close());
-            send(client.twin());
-            send(client.typed_twin::<DesiredChangeSet, DesiredChangeSet>());
-            send(client.report(1));
-            send(client.report_if_version(1, 1));
-            send(client.report_changes(&1, &2));
-            send(client.desired().next());
-        }
-        type DesiredChangeSet = std::collections::BTreeMap<String, i64>;
-        let _ = futures;
-    }
-
-    const CONNECTION_STRING: &str =
-        "HostName=h;DeviceId=d;SharedAccessKey=c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=";
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let builder = DeviceClient::from_connection_string(CONNECTION_STRING).unwrap();
-        let shown = format!("{builder:?}");
-        let client = builder.ca_pem(CA).build().unwrap();
-        let shown = format!("{shown} {client:?} {:?}", client.states());
-        assert!(!shown.contains("c2Vj") && !shown.contains("secret") && shown.contains("\"d\""), "{shown}");
-    }
-
-    #[test]
-    fn misuse_is_told_before_anything_happens() {
-        let base = || DeviceClient::from_connection_string(CONNECTION_STRING).unwrap();
-        let mut endless = twin_transport::Options::default();
-        endless.keep_alive = std::time::Duration::from_secs(100_000);
-        for (builder, part) in [
-            (base().options(endless), "keep_alive"),
-            (base().ca_pem("no PEM"), "extra_ca_pem[0]"),
-            (base().token_lifetime(std::time::Duration::ZERO), "token_lifetime"),
-            (base().request_timeout(std::time::Duration::ZERO), "request_timeout"),
-            (base().answer_timeout(std::time::Duration::ZERO), "answer_timeout"),
-        ] {
-            let error = builder.build().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-            assert!(error.message().contains(part), "{error}");
-        }
-        for (text, part) in [
-            ("HostName=h;DeviceId=d;ModuleId=m;SharedAccessKey=AAAAAAAAAAAAAAAAAAAAAA==", "ModuleClient"),
-            ("HostName=h;DeviceId=d", "SharedAccessKey"),
-        ] {
-            let error = DeviceClient::from_connection_string(text).unwrap_err();
-            assert!(error.message().contains(part), "{error}");
-        }
-        assert!(
-            ModuleClient::from_connection_string(CONNECTION_STRING)
-                .unwrap_err()
-                .message()
-                .contains("DeviceClient")
-        );
-        // Without a runtime nothing can run; that is an error, no panic.
-        let client = base().ca_pem(CA).build().unwrap();
-        assert!(client.desired().error().unwrap().message().contains("Tokio runtime"));
-        assert!(client.update_sas("x").unwrap_err().message().contains("SharedAccessSignature"));
-    }
-
-    #[tokio::test]
-    async fn nonsense_is_refused_before_it_is_sent() {
-        let client =
-            DeviceClient::from_connection_string(CONNECTION_STRING).unwrap().ca_pem(CA).build().unwrap();
-        for (patch, part) in [
-            (serde_json::json!(7), "object"),
-            (serde_json::json!([1]), "object"),
-            (serde_json::json!({"a.b": 1}), "a.b"),
-            (serde_json::json!({"$version": 1}), "$version"),
-            (serde_json::json!({"a": [null]}), "null"),
-        ] {
-            let error = client.report(&patch).await.unwrap_err();
-            assert!(error.message().contains(part), "{patch}: {error}");
-        }
-        // No connection was tried for them.
-        assert!(matches!(client.state(), State::Disconnected { reason: None, .. }));
-    }
-
-    const CA: &str = include_str!("../tests/example/ca.pem");
-}
+#[path = "client_tests.rs"]
+mod tests;

@@ -44,12 +44,14 @@ mod builder;
 mod client;
 mod driver;
 mod fan;
+mod kind;
 mod request;
 mod shared;
 mod subscription;
 
 pub use builder::{Builder, Transport};
-pub use client::{Client, Device, DeviceClient, Module, ModuleClient, Reported};
+pub use client::{Client, DeviceClient, ModuleClient, Reported};
+pub use kind::{Device, Kind, Module};
 pub use subscription::Subscription;
 
 pub use twin_core::auth::{Credential, DeviceConnectionString, Key, SasToken};

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use twin_device::{
     DesiredChange, DeviceClient, ErrorKind, ModuleClient, Options, Proxy, RetryPolicy, State, Transport,
 };
-use twin_hub::Hub;
+use twin_hub::{Hub, LoginFault, RequestFault};
 use twin_service::{Identity, IfMatch, Registry, TwinChange, TwinKey};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -142,9 +142,11 @@ async fn tokens_made_from_a_key_are_renewed_without_losing_a_change() {
         let Some(DesiredChange::Whole { mut version, .. }) = desired.next().await else { panic!() };
         let changes = 40;
         let writer = async {
+            // Spread over several renewals.
+            let mut pace = tokio::time::interval(Duration::from_millis(50));
             for n in 0..changes {
+                pace.tick().await;
                 set_desired(&registry, &key, json!({"n": n})).await;
-                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         let reader = async {
@@ -192,6 +194,81 @@ async fn cut_connections_are_made_again_and_nothing_is_lost() {
             }
         }
         assert_eq!(registry.twin(&key).await.unwrap().reported.value["round"], 9);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_survives_a_hub_in_trouble() {
+    const DEVICES: usize = 12;
+    const REPORTS: i64 = 40;
+    within(async {
+        let (hub, registry) = hub().await;
+        let mut fleet = Vec::new();
+        for n in 0..DEVICES {
+            let key = TwinKey::device(format!("d{n}")).unwrap();
+            let transport = if n % 2 == 0 { Transport::Mqtt } else { Transport::MqttWs };
+            let client = DeviceClient::from_connection_string(&identity(&hub, &registry, &key).await)
+                .unwrap()
+                .ca_pem(hub.ca_pem())
+                .transport(transport)
+                .answer_timeout(Duration::from_millis(300))
+                .retry(RetryPolicy::custom(|_, error| {
+                    error.is_retryable().then_some(Duration::from_millis(5))
+                }))
+                .build()
+                .unwrap();
+            fleet.push((key, client));
+        }
+        let mut running = tokio::task::JoinSet::new();
+        for (key, client) in fleet.clone() {
+            running.spawn(async move {
+                // Several at a time, in order: a later one never loses to an earlier one.
+                let mut waiting = tokio::task::JoinSet::new();
+                for n in 1..=REPORTS {
+                    let client = client.clone();
+                    let mut report = Box::pin(async move { client.report(json!({"n": n})).await });
+                    // Polled once here, so that reports are made in this order.
+                    match futures_util::poll!(report.as_mut()) {
+                        std::task::Poll::Ready(ended) => drop(ended.unwrap()),
+                        std::task::Poll::Pending => drop(waiting.spawn(report)),
+                    }
+                    if waiting.len() >= 4 {
+                        waiting.join_next().await.unwrap().unwrap().unwrap();
+                    }
+                }
+                while let Some(ended) = waiting.join_next().await {
+                    ended.unwrap().unwrap();
+                }
+                key
+            });
+        }
+        let faults = [
+            RequestFault::LoseAnswer,
+            RequestFault::Cut,
+            RequestFault::ServerError,
+            RequestFault::Unavailable,
+        ];
+        let mut trouble = tokio::time::interval(Duration::from_millis(20));
+        let mut round = 0;
+        let mut done = Vec::new();
+        while done.len() < DEVICES {
+            tokio::select! {
+                Some(ended) = running.join_next() => done.push(ended.unwrap()),
+                _ = trouble.tick() => {
+                    round += 1;
+                    match round % 3 {
+                        0 => hub.cut_connections(),
+                        1 => hub.fail_requests(2, faults[round % faults.len()]),
+                        _ => hub.refuse_logins(1, LoginFault::Unavailable),
+                    }
+                }
+            }
+        }
+        hub.clear_faults();
+        for (key, client) in &fleet {
+            assert_eq!(client.twin().await.unwrap().reported.value["n"], REPORTS, "{key}");
+        }
     })
     .await;
 }
