@@ -284,11 +284,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 Verdict::Serve { api, heard } => {
                     let (engine, key) = (self.front.engine.clone(), key.clone());
                     self.in_flight_bytes += bytes;
-                    self.in_flight.push_back(Box::pin(async move {
+                    // Unconstrained: futures that tokio makes wait for their turn wake in reverse, and reports must
+                    // reach the engine in the order they were made.
+                    self.in_flight.push_back(Box::pin(tokio::task::unconstrained(async move {
                         let outcome = engine.report(&key, patch, if_version, api).await;
                         let what = if heard { What::Reported(rid, outcome) } else { What::Taken };
                         Done { ack, bytes, what }
-                    }));
+                    })));
                     return Ok(());
                 }
             },
