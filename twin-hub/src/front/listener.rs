@@ -21,8 +21,8 @@ use super::patient::Patient;
 use super::sniff::{ENOUGH, Protocol, sniff};
 use super::{Front, Interrupt, Peer, http, mqtt};
 
-/// A connection after TLS.
-pub(super) type Stream = TlsStream<Patient<TcpStream>>;
+/// A connection after TLS. Boxed: it is over a kilobyte large, and every future that it passes through holds room for it.
+pub(super) type Stream = Box<TlsStream<Patient<TcpStream>>>;
 
 /// Plaintext bytes that TLS may hold back for a slow peer.
 const TLS_BUFFER_BYTES: usize = 16 * 1024;
@@ -167,7 +167,7 @@ async fn handshake(front: &Front, tcp: TcpStream, address: SocketAddr) -> Option
     let why = match tokio::time::timeout(front.limits.handshake_time, handshake).await {
         Ok(Ok(stream)) => {
             let certificate = stream.get_ref().1.peer_certificates().and_then(PeerCertificate::new);
-            return Some((stream, Peer { address, certificate }));
+            return Some((Box::new(stream), Peer { address, certificate }));
         }
         Ok(Err(e)) => e.to_string(),
         Err(_) => "it took too long".to_owned(),

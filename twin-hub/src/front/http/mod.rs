@@ -73,7 +73,7 @@ pub(super) async fn serve(front: Arc<Front>, stream: Stream, ahead: Bytes, peer:
     if let Some(upgrade) = upgrade {
         let (front, peer) = (connection.front.clone(), connection.peer.clone());
         drop(connection);
-        websocket::serve(front, upgrade, peer).await;
+        Box::pin(websocket::serve(front, upgrade, peer)).await;
     }
 }
 

@@ -87,20 +87,21 @@ pub(super) async fn serve(front: Arc<Front>, upgrade: OnUpgrade, peer: Peer) {
         .max_write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    let socket =
-        WebSocketStream::from_partially_read(io, parts.read_buf.to_vec(), Role::Server, Some(config)).await;
-    mqtt::serve(front, Bytestream::new(socket), Bytes::new(), peer, Door::MqttWs).await;
+    let ahead = parts.read_buf.to_vec();
+    let socket = Box::pin(WebSocketStream::from_partially_read(io, ahead, Role::Server, Some(config))).await;
+    Box::pin(mqtt::serve(front, Bytestream::new(socket), Bytes::new(), peer, Door::MqttWs)).await;
 }
 
 /// The bytes of a WebSocket's binary messages, as a stream.
 struct Bytestream<S> {
-    socket: WebSocketStream<S>,
+    /// boxed for the same reason as the TLS stream below it
+    socket: Box<WebSocketStream<S>>,
     arrived: Bytes,
 }
 
 impl<S> Bytestream<S> {
     fn new(socket: WebSocketStream<S>) -> Self {
-        Bytestream { socket, arrived: Bytes::new() }
+        Bytestream { socket: Box::new(socket), arrived: Bytes::new() }
     }
 }
 
@@ -115,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Bytestream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while this.arrived.is_empty() {
-            match ready!(Pin::new(&mut this.socket).poll_next(cx)) {
+            match ready!(Pin::new(&mut *this.socket).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => this.arrived = bytes,
                 Some(Ok(Message::Text(_))) => {
                     let why = "a text message; MQTT goes in binary ones";
@@ -142,19 +143,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Bytestream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Bytestream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.socket).poll_ready(cx)).map_err(broken)?;
+        ready!(Pin::new(&mut *this.socket).poll_ready(cx)).map_err(broken)?;
         let n = buf.len().min(MAX_SENT);
         let message = Message::Binary(Bytes::copy_from_slice(&buf[..n]));
-        Pin::new(&mut this.socket).start_send(message).map_err(broken)?;
+        Pin::new(&mut *this.socket).start_send(message).map_err(broken)?;
         Poll::Ready(Ok(n))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx).map_err(broken)
+        Pin::new(&mut *self.get_mut().socket).poll_flush(cx).map_err(broken)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_close(cx).map_err(broken)
+        Pin::new(&mut *self.get_mut().socket).poll_close(cx).map_err(broken)
     }
 }
 
