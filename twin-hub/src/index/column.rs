@@ -46,6 +46,12 @@ impl<T: Copy + Default> Column<T> {
         self.rows
     }
 
+    /// How many pages are arrays.
+    #[cfg(test)]
+    pub(super) fn dense_pages(&self) -> usize {
+        self.pages.values().filter(|page| matches!(page, Page::Dense { .. })).count()
+    }
+
     pub(super) fn set(&mut self, handle: u32, value: T) {
         let (number, place) = split(handle);
         let page = self.pages.entry(number).or_insert_with(Page::new);
