@@ -101,7 +101,7 @@ pub use twins::{IfMatch, TwinChange};
 
 pub use twin_core::auth::{Key, SasToken, ServiceConnectionString};
 pub use twin_core::identity::{Authentication, Identity, Status};
-pub use twin_core::query::{QueryBuilder, field};
+pub use twin_core::query::{Field, QueryBuilder, field, field_at, not};
 pub use twin_core::twin::{Object, Properties, SectionName, Typed, TypedTwin, typed};
 pub use twin_core::{
     Delivery, DeviceId, ETag, Error, ErrorKind, HostName, ModuleId, Result, Timestamp, Twin, TwinKey,

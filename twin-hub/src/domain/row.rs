@@ -57,6 +57,11 @@ impl Lookup for Row<'_> {
             (Some("moduleId"), 1) => {
                 return self.key.module.as_ref().map_or(QueryValue::Undefined, |m| text(m.as_str()));
             }
+            (Some("etag"), 1) => {
+                return QueryValue::String(Cow::Owned(self.record.etag().as_str().to_owned()));
+            }
+            (Some("version"), 1) => return QueryValue::Number(self.record.parts().version as f64),
+            (Some("modelId"), 1) => return text(self.record.model()),
             (Some("status"), 1) => return text(self.record.status().as_str()),
             (Some("connectionState"), 1) => {
                 return text(document::connection_state(self.presence.connected));

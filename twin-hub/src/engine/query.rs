@@ -7,7 +7,7 @@
 //! Page size: 1 to 10,000, default 1,000 (the Node how-to's; the language guide says 100). A page ends early at
 //! [`MAX_PAGE_BYTES`]; the service too may give fewer rows than asked for.
 
-use twin_core::query::{Grouping, Query, Selection, Source};
+use twin_core::query::{Expr, Grouping, Query, Selection, Source};
 use twin_core::wire::{HubCode, Refusal, rest};
 
 use super::Shared;
@@ -87,7 +87,10 @@ impl Page {
 fn twins(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
     let candidates = shared.indexes.candidates(&shared.memory, query).handles;
     for handle in candidates.into_range(shared.memory.after(page.from.serial)..) {
-        let Some((slot, key, record)) = matching(shared, query, handle) else { continue };
+        let Some((slot, key, record)) = matching(shared, query.source, query.condition.as_ref(), handle)
+        else {
+            continue;
+        };
         if page.given() >= page.most {
             return None;
         }
@@ -116,8 +119,11 @@ fn groups(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
     if candidates.exact && query.is_count() {
         grouping.feed_count(candidates.handles.len());
     } else {
+        // Who matched when the index was asked need not be looked at again: a walk over all is one moment, as far as
+        // anyone can tell.
+        let condition = query.condition.as_ref().filter(|_| !candidates.exact);
         for handle in candidates.handles {
-            if let Some((slot, key, record)) = matching(shared, query, handle) {
+            if let Some((slot, key, record)) = matching(shared, query.source, condition, handle) {
                 grouping.feed(&Row::new(&key, &record, slot.presence()));
             }
         }
@@ -135,14 +141,16 @@ fn groups(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
 type Match<'m> = (&'m Slot, std::sync::Arc<twin_core::TwinKey>, crate::domain::Record);
 
 /// The twin, if it is there, of the right kind, and passes the condition.
-fn matching<'m>(shared: &'m Shared, query: &Query, handle: Handle) -> Option<Match<'m>> {
+fn matching<'m>(
+    shared: &'m Shared,
+    source: Source,
+    condition: Option<&Expr>,
+    handle: Handle,
+) -> Option<Match<'m>> {
     let slot = shared.memory.slot(handle)?;
     let (key, record) = slot.live()?;
-    let wanted = key.module.is_some() == (query.source == Source::Modules);
-    let passes = wanted
-        && query
-            .condition
-            .as_ref()
-            .is_none_or(|condition| condition.is_true(&Row::new(&key, &record, slot.presence())));
-    passes.then_some((slot, key, record))
+    let wanted = key.module.is_some() == (source == Source::Modules);
+    let passes = |condition: &Expr| condition.is_true(&Row::new(&key, &record, slot.presence()));
+    let matches = wanted && condition.is_none_or(passes);
+    matches.then_some((slot, key, record))
 }
