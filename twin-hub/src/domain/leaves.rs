@@ -14,18 +14,28 @@ pub(crate) struct Indexed<'r> {
 
 impl Leaves for Indexed<'_> {
     fn visit<'a>(&'a self, to: &mut dyn FnMut(&[&str], Part<'a>)) {
-        // Presence is volatile: what of it stands in the document is not indexed.
-        let head = document::head(self.key, self.record, &self.record.identity(), &Presence::default());
-        for (field, value) in head {
-            if INDEXED_FIELDS.contains(&field) {
-                to(&[field], Part::Value(value));
-            }
-        }
         let parts = self.record.parts();
+        to(&[], Part::Packed(parts.identity, Box::new(|| self.identity_fields())));
+        to(&["etag"], Part::Value(Value::from(self.record.etag().as_str())));
+        to(&["version"], Part::Value(Value::from(parts.version)));
+        to(&["modelId"], Part::Value(Value::from(self.record.model())));
         to(&["tags"], Part::Text(parts.tags));
         to(&["properties", "desired"], Part::Text(parts.desired));
         to(&["properties", "desired", "$version"], Part::Value(Value::from(parts.desired_version)));
         to(&["properties", "reported"], Part::Text(parts.reported));
         to(&["properties", "reported", "$version"], Part::Value(Value::from(parts.reported_version)));
+    }
+}
+
+/// Fields of the document that are not of the identity and change while it does not.
+const TWIN_FIELDS: &[&str] = &["etag", "version", "modelId"];
+
+impl Indexed<'_> {
+    /// The fields that come from the packed identity alone.
+    fn identity_fields(&self) -> Vec<(&'static str, Value)> {
+        // Presence is volatile: what of it stands in the document is not indexed.
+        let mut head = document::head(self.key, self.record, &self.record.identity(), &Presence::default());
+        head.retain(|(field, _)| INDEXED_FIELDS.contains(field) && !TWIN_FIELDS.contains(field));
+        head
     }
 }

@@ -41,12 +41,23 @@ pub(crate) trait Leaves {
 }
 
 /// A part of a record.
-#[derive(Debug, PartialEq)]
 pub(crate) enum Part<'a> {
     /// JSON text. Compared as text, so that unchanged sections cost nothing in an update.
     Text(&'a [u8]),
     /// a value that is not at hand as text
     Value(Json),
+    /// members that are packed in a way of their own: unpacked only when the bytes are not those of the other record
+    Packed(&'a [u8], Box<dyn FnOnce() -> Vec<(&'static str, Json)> + 'a>),
+}
+
+impl Part<'_> {
+    fn is_same(&self, other: &Part<'_>) -> bool {
+        match (self, other) {
+            (Part::Text(a), Part::Text(b)) | (Part::Packed(a, _), Part::Packed(b, _)) => a == b,
+            (Part::Value(a), Part::Value(b)) => a == b,
+            _ => false,
+        }
+    }
 }
 
 /// The fields of a twin document that are indexed, beside tags and properties.
@@ -102,12 +113,14 @@ impl Index {
         };
         let mut before = old.map(|record| self.parts(record)).unwrap_or_default();
         let mut after = new.map(|record| self.parts(record)).unwrap_or_default();
-        after.retain(|part| match before.iter().position(|other| other == part) {
-            Some(same) => {
-                before.swap_remove(same);
-                false
+        after.retain(|part| {
+            match before.iter().position(|other| other.0 == part.0 && other.1.is_same(&part.1)) {
+                Some(same) => {
+                    before.swap_remove(same);
+                    false
+                }
+                None => true,
             }
-            None => true,
         });
         let (before, after) = (self.leaves(before), self.leaves(after));
         self.apply(handle, &before, &after);
@@ -143,6 +156,13 @@ impl Index {
                     }
                 }),
                 Part::Value(value) => self.value_leaves(at, value, &mut leaves),
+                Part::Packed(_, unpack) => {
+                    for (name, value) in unpack() {
+                        if let Some(id) = self.paths.intern(at, name) {
+                            self.value_leaves(id, value, &mut leaves);
+                        }
+                    }
+                }
             }
         }
         leaves.sort_unstable_by_key(|(id, _)| *id);

@@ -16,6 +16,7 @@ use super::{INDEXED_FIELDS, Index, Leaves, Part, Plan};
 struct Twin {
     document: Json,
     text: Vec<u8>,
+    packed: Vec<u8>,
     tags: Vec<u8>,
     desired: Vec<u8>,
     reported: Vec<u8>,
@@ -28,7 +29,9 @@ impl Twin {
             members.retain(|name, _| !name.starts_with('$'));
             serde_json::to_vec(&members).unwrap()
         };
+        let packed = INDEXED_FIELDS[..4].iter().map(|field| document.get(*field)).collect::<Vec<_>>();
         Twin {
+            packed: serde_json::to_vec(&packed).unwrap(),
             text: serde_json::to_vec(&document).unwrap(),
             tags: section(&document["tags"]),
             desired: section(&document["properties"]["desired"]),
@@ -44,10 +47,12 @@ impl Twin {
 
 impl Leaves for Twin {
     fn visit<'a>(&'a self, to: &mut dyn FnMut(&[&str], Part<'a>)) {
-        for field in INDEXED_FIELDS {
-            if let Some(value) = self.document.get(*field) {
-                to(&[field], Part::Value(value.clone()));
-            }
+        let (packed, plain) = INDEXED_FIELDS.split_at(4);
+        let field = |name: &'static str| Some((name, self.document.get(name)?.clone()));
+        let fields: Vec<_> = packed.iter().copied().filter_map(field).collect();
+        to(&[], Part::Packed(&self.packed, Box::new(|| fields)));
+        for (name, value) in plain.iter().copied().filter_map(field) {
+            to(&[name], Part::Value(value));
         }
         to(&["tags"], Part::Text(&self.tags));
         for (section, text) in [("desired", &self.desired), ("reported", &self.reported)] {

@@ -67,7 +67,7 @@ async fn queries_through_the_index_give_what_the_documents_say() {
         }
         let target = if random.below(4) == 0 { &module } else { &name };
         let n = random.below(5);
-        match random.below(6) {
+        match random.below(7) {
             0 => drop(
                 patch(&engine, target, json!({"tags": {"plant": format!("p{n}"), "n": n}})).await.unwrap(),
             ),
@@ -80,6 +80,17 @@ async fn queries_through_the_index_give_what_the_documents_say() {
             3 | 4 => {
                 let reported = json!({"temperature": n, "connectivity": {"type": if n > 2 { "cellular" } else { "wifi" }}});
                 report(&engine, target, reported).await.unwrap();
+            }
+            5 => {
+                let status = if n > 2 { "disabled" } else { "enabled" };
+                let body =
+                    json!({"deviceId": name, "status": status, "capabilities": {"iotEdge": n % 2 == 0}});
+                let call = Call::PutIdentity {
+                    key: key(&name),
+                    if_match: IfMatch::Any,
+                    body: body.to_string().into(),
+                };
+                engine.call(call, API).await.unwrap();
             }
             _ if random.below(3) == 0 => delete(&engine, &name).await,
             // A disabled device cannot connect.
