@@ -162,12 +162,15 @@ impl HubBuilder {
         Hub::start(self).await
     }
 
-    /// Where to listen: what was asked for, or loopback where official SDKs look.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+    /// Where to listen: what was asked for, or loopback where official SDKs look. `true`: it must be had. The IPv6
+    /// loopback is a default that machines may lack; where they have it, `localhost` often means it first.
+    pub(crate) fn addresses(&self) -> Vec<(SocketAddr, bool)> {
         if !self.listen.is_empty() {
-            return self.listen.clone();
+            return self.listen.iter().map(|address| (*address, true)).collect();
         }
-        DEFAULT_PORTS.iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).collect()
+        let on =
+            |ip: IpAddr| DEFAULT_PORTS.iter().map(move |port| (SocketAddr::new(ip, *port), ip.is_ipv4()));
+        LOOPBACK.into_iter().flat_map(on).collect()
     }
 
     /// Every name this hub goes by, checked; the first goes into connection strings.

@@ -1,4 +1,5 @@
 //! The service API and WebSockets in raw bytes: what is served, and what each thing that is not allowed gets.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
@@ -85,6 +86,26 @@ async fn credentials_that_do_not_hold() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_heard_by_those_who_are_still_sending() {
+    let world = hub().await;
+    for (what, authorization, size, status) in [
+        ("a stranger with a large body", "Bearer x".to_owned(), 4 * 1024 * 1024, 401),
+        ("a friend with a large body", world.policy_token("iothubowner"), 4 * 1024 * 1024, 413),
+        ("a stranger with a small body", "Bearer x".to_owned(), 1000, 401),
+    ] {
+        for _ in 0..5 {
+            let headers = [("Authorization", authorization.as_str())];
+            let answer = world.call_with("PATCH", "/twins/d", &headers, &" ".repeat(size)).await;
+            assert_eq!(answer.status, status, "{what}: {answer:?}");
+        }
+    }
+    // Asked whether to send, the hub says no.
+    let asks = "PATCH /twins/d HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n";
+    let answer = world.raw_http(asks).await;
+    assert_eq!((answer.status, answer.header("connection")), (401, Some("close")), "{answer:?}");
+}
+
+#[tokio::test]
 async fn calls_that_cannot_be_served() {
     let world = hub().await;
     world.device("d").await;
@@ -166,7 +187,7 @@ async fn shapes_that_smuggle_and_heads_that_are_none() {
             head(patch, "X: a\rContent-Length: 1\r\nContent-Length: 16\r\n") + body,
             400,
         ),
-        ("an unknown version", format!("GET / HTTP/7.3\r\n\r\n"), 400),
+        ("an unknown version", "GET / HTTP/7.3\r\n\r\n".into(), 400),
         // Closed without a word: no HTTP/1 answer would be understood.
         ("HTTP/2 without asking", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), 0),
         ("no version", "GET /\r\n\r\n".into(), 400),

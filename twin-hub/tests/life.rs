@@ -1,4 +1,5 @@
 //! A hub's life: starting, stopping, starting again.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

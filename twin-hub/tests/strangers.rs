@@ -1,4 +1,5 @@
 //! Before anyone has logged in: TLS, client certificates, silence, crowds.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

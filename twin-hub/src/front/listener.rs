@@ -50,13 +50,26 @@ pub(crate) fn tls_config(
     Ok(config)
 }
 
-/// Binds all of `addresses` or none; the error names the one that cannot be had and the way out.
-pub(crate) async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
+/// Binds all of `addresses` or none; the error names the one that cannot be had and the way out. One that need not be had
+/// (`false`) is left out if the machine has no such address.
+pub(crate) async fn bind(addresses: &[(SocketAddr, bool)]) -> Result<Vec<TcpListener>> {
     let mut listeners = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        listeners.push(TcpListener::bind(address).await.map_err(|e| unbound(*address, e))?);
+    for (address, needed) in addresses {
+        match TcpListener::bind(address).await {
+            Ok(listener) => listeners.push(listener),
+            Err(e) if !needed && no_such_address(&e) => {
+                tracing::debug!(%address, "not listening there: this machine has no such address");
+            }
+            Err(e) => return Err(unbound(*address, e)),
+        }
     }
     Ok(listeners)
+}
+
+/// Whether the machine lacks the address, or the whole family of addresses (EAFNOSUPPORT, which has no kind of its own).
+fn no_such_address(e: &io::Error) -> bool {
+    const EAFNOSUPPORT: i32 = 97;
+    e.kind() == io::ErrorKind::AddrNotAvailable || e.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
 fn unbound(address: SocketAddr, e: io::Error) -> Error {
@@ -211,14 +224,17 @@ mod tests {
     async fn a_port_that_cannot_be_had_is_named_with_the_way_out() {
         let holder = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let taken = holder.local_addr().unwrap();
-        let error = bind(&["127.0.0.1:0".parse().unwrap(), taken]).await.unwrap_err().to_string();
+        let error =
+            bind(&[("127.0.0.1:0".parse().unwrap(), true), (taken, false)]).await.unwrap_err().to_string();
         assert!(error.contains(&taken.to_string()) && error.contains("--listen"), "{error}");
         let error =
             unbound("127.0.0.1:443".parse().unwrap(), io::ErrorKind::PermissionDenied.into()).to_string();
         for word in ["127.0.0.1:443", "setcap", "ip_unprivileged_port_start=443", "--listen"] {
             assert!(error.contains(word), "{word}: {error}");
         }
-        let error = bind(&["192.0.2.1:0".parse().unwrap()]).await.unwrap_err().to_string();
+        let elsewhere = "192.0.2.1:0".parse().unwrap();
+        let error = bind(&[(elsewhere, true)]).await.unwrap_err().to_string();
         assert!(error.contains("192.0.2.1"), "{error}");
+        assert!(bind(&[(elsewhere, false)]).await.unwrap().is_empty());
     }
 }

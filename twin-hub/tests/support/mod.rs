@@ -1,5 +1,6 @@
 //! A hub and clients that speak to it in raw bytes: what is sent here is exactly what goes over the wire.
 #![allow(dead_code, unreachable_pub, reason = "every test file takes its part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -2,6 +2,7 @@
 //!
 //! | file | what is in it |
 //! |---|---|
+//! | `body` | request bodies, within bounds |
 //! | `rest` | one call: authenticate, hear, authorise, do, answer |
 //! | `pages` | `/health` and `/metrics` |
 //! | `tap` | request heads as they came, to refuse what smuggles |
@@ -20,6 +21,7 @@
 //! | `/metrics` | from loopback: anyone; from elsewhere: with a token whose policy has ServiceConnect |
 //! | WebSocket subprotocol other than `mqtt` | 501 for AMQP's (not served yet), 400 else |
 
+mod body;
 mod pages;
 mod rest;
 mod tap;
@@ -145,12 +147,12 @@ async fn route(connection: &Connection, request: Request) -> Result<Response, Cu
     match request.uri().path() {
         pages::HEALTH => Ok(pages::health(front, &request)),
         pages::METRICS => Ok(pages::metrics(front, peer, &request)),
-        mqtt::WEBSOCKET_PATH => Ok(match websocket::upgrade(front, peer, request) {
+        mqtt::WEBSOCKET_PATH => Ok(match websocket::upgrade(request) {
             Ok((response, upgrade)) => {
                 *connection.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
                 response
             }
-            Err(response) => response,
+            Err(refusal) => refuse(front, peer, refusal),
         }),
         _ => rest::call(front, peer, request).await,
     }

@@ -1,19 +1,17 @@
 //! One call of the service API: authenticate, hear, authorise, do, answer.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
-use hyper::header::AUTHORIZATION;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, EXPECT};
+use hyper::http::request::Parts;
+use tokio::time::Instant;
 use twin_core::auth::Permissions;
 use twin_core::wire::rest::{self as wire, Call};
 use twin_core::wire::{HubCode, Refusal};
 
 use super::super::faults::RequestFault;
 use super::super::metrics::count;
-use super::{CutHere, Front, Peer, Request, Response, closing, refuse, render};
-
-/// Longest body of a call, in bytes: a bulk of 100 identities, or a whole twin with its metadata as the .NET SDK sends it
-/// back, fit several times.
-const MAX_BODY: usize = 1024 * 1024;
+use super::{CutHere, Front, Peer, Request, Response, body, closing, refuse, render};
 
 pub(super) async fn call(front: &Front, peer: &Peer, request: Request) -> Result<Response, CutHere> {
     count(&front.metrics.service_calls);
@@ -21,33 +19,19 @@ pub(super) async fn call(front: &Front, peer: &Peer, request: Request) -> Result
     if let Some(RequestFault::Cut) = fault {
         return Err(CutHere);
     }
-    if let Some(refusal) = fault.and_then(RequestFault::refusal) {
-        return Ok(refuse(front, peer, refusal));
-    }
-    // Authentication needs the head only: strangers' bodies are not read.
-    let rights = match rights(front, &request) {
-        Ok(rights) => rights,
-        // The body stands unread on the connection, which therefore ends.
-        Err(refusal) => return Ok(closing(refuse(front, peer, refusal))),
-    };
     let (head, body) = request.into_parts();
-    let body = match tokio::time::timeout(front.limits.http_body_time, Limited::new(body, MAX_BODY).collect())
-        .await
-    {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => {
-            let why = format!("the request's body is over {MAX_BODY} bytes");
-            return Ok(closing(refuse(front, peer, Refusal::new(HubCode::MESSAGE_TOO_LARGE, why))));
-        }
-        Ok(Err(e)) => {
-            let why = format!("the request's body cannot be read: {e}");
-            return Ok(closing(refuse(front, peer, Refusal::new(HubCode::GENERIC_BAD_REQUEST, why))));
-        }
-        Err(_) => {
-            let seconds = front.limits.http_body_time.as_secs();
-            let why = format!("the request's body did not arrive within {seconds} s");
-            return Ok(closing(refuse(front, peer, Refusal::new(HubCode::GENERIC_BAD_REQUEST, why))));
-        }
+    let rights = match fault.and_then(RequestFault::refusal) {
+        Some(refusal) => Err(refusal),
+        // Authentication needs the head only: strangers' bodies are not kept.
+        None => rights(front, &head),
+    };
+    let rights = match rights {
+        Ok(rights) => rights,
+        Err(refusal) => return Ok(refuse_early(front, peer, &head, body, refusal).await),
+    };
+    let body = match body::read(front, body).await {
+        Ok(body) => body,
+        Err(refusal) => return Ok(closing(refuse(front, peer, refusal))),
     };
     let answer = done(front, rights, &head, body).await;
     if let Some(RequestFault::LoseAnswer) = fault {
@@ -59,10 +43,27 @@ pub(super) async fn call(front: &Front, peer: &Peer, request: Request) -> Result
     })
 }
 
+/// Refuses a request whose body was not read.
+async fn refuse_early(
+    front: &Front,
+    peer: &Peer,
+    head: &Parts,
+    mut body: Incoming,
+    refusal: Refusal,
+) -> Response {
+    let response = refuse(front, peer, refusal);
+    // Who asks first whether to send is told by the answer; asking for the body would invite it.
+    if head.headers.contains_key(EXPECT) {
+        return closing(response);
+    }
+    let deadline = Instant::now() + front.limits.http_body_time;
+    if body::discard(deadline, &mut body).await { response } else { closing(response) }
+}
+
 /// What the caller may do, by its token.
-fn rights(front: &Front, request: &Request) -> Result<Permissions, Refusal> {
+fn rights(front: &Front, head: &Parts) -> Result<Permissions, Refusal> {
     let refused = |why: String| Refusal::new(HubCode::IOT_HUB_UNAUTHORIZED, why);
-    let mut tokens = request.headers().get_all(AUTHORIZATION).iter();
+    let mut tokens = head.headers.get_all(AUTHORIZATION).iter();
     let token = match (tokens.next(), tokens.next()) {
         (Some(token), None) => {
             token.to_str().map_err(|_| refused("the Authorization header is not ASCII".into()))?
@@ -70,13 +71,13 @@ fn rights(front: &Front, request: &Request) -> Result<Permissions, Refusal> {
         (None, _) => return Err(refused("the Authorization header is missing".into())),
         (Some(_), Some(_)) => return Err(refused("there is more than one Authorization header".into())),
     };
-    front.judge().service(token, request.uri().path()).map_err(refused)
+    front.judge().service(token, head.uri.path()).map_err(refused)
 }
 
 async fn done(
     front: &Front,
     rights: Permissions,
-    head: &hyper::http::request::Parts,
+    head: &Parts,
     body: Bytes,
 ) -> Result<wire::Answer, Refusal> {
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());

@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn verdicts() {
         let chunked = &[(TRANSFER_ENCODING, "chunked")][..];
-        let cases: &[(&str, &[(hyper::header::HeaderName, &str)], Verdict)] = &[
+        type Headers<'h> = &'h [(hyper::header::HeaderName, &'h str)];
+        let cases: &[(&str, Headers<'static>, Verdict)] = &[
             ("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", &[(CONTENT_LENGTH, "2")], Verdict::Fine),
             (
                 "POST / HTTP/1.1\r\nContent-Length: 2\r\nCONTENT-LENGTH: 2\r\n\r\n",

@@ -23,7 +23,7 @@ use twin_core::wire::{HubCode, Refusal, mqtt as wire};
 use super::super::metrics::Door;
 use super::super::mqtt;
 use super::tap::Tap;
-use super::{Front, Peer, Request, Response, Upgraded, plain, refuse};
+use super::{Front, Peer, Request, Response, Upgraded};
 
 /// Read buffer per connection, in bytes: tungstenite's own default is 128 KiB.
 const READ_BUFFER: usize = 2 * 1024;
@@ -38,28 +38,20 @@ const WRITE_BUFFER: usize = 4 * MAX_SENT;
 const AMQP: &str = "AMQPWSB10";
 
 /// Answers a request for the WebSocket path: the upgrade's response and what it becomes, or a refusal.
-pub(super) fn upgrade(
-    front: &Front,
-    peer: &Peer,
-    mut request: Request,
-) -> Result<(Response, OnUpgrade), Response> {
-    let mut response = create_response_with_body(&request, Default::default).map_err(|e| {
-        refuse(front, peer, Refusal::new(HubCode::GENERIC_BAD_REQUEST, format!("no WebSocket upgrade: {e}")))
-    })?;
+pub(super) fn upgrade(mut request: Request) -> Result<(Response, OnUpgrade), Refusal> {
+    let bad = |why: String| Refusal::new(HubCode::GENERIC_BAD_REQUEST, why);
+    let mut response = create_response_with_body(&request, Default::default)
+        .map_err(|e| bad(format!("no WebSocket upgrade: {e}")))?;
     let offered = || {
         let values = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
         values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
     };
     if !offered().any(|protocol| protocol == wire::WEBSOCKET_PROTOCOL) {
         if offered().any(|protocol| protocol.eq_ignore_ascii_case(AMQP)) {
-            return Err(plain(
-                501,
-                "text/plain",
-                "AMQP over WebSocket is not served yet; use MQTT over WebSocket\n",
-            ));
+            let why = "AMQP over WebSocket is not served yet; use MQTT over WebSocket";
+            return Err(Refusal::new(HubCode::NOT_IMPLEMENTED, why));
         }
-        let why = format!("the WebSocket offers no subprotocol '{}'", wire::WEBSOCKET_PROTOCOL);
-        return Err(refuse(front, peer, Refusal::new(HubCode::GENERIC_BAD_REQUEST, why)));
+        return Err(bad(format!("the WebSocket offers no subprotocol '{}'", wire::WEBSOCKET_PROTOCOL)));
     }
     let chosen = HeaderValue::from_static(wire::WEBSOCKET_PROTOCOL);
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, chosen);

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use rumqttc::mqttbytes::v4::Packet;
@@ -20,6 +21,9 @@ pub(super) const MAX_PAYLOAD: usize = 256 * 1024;
 pub(super) const MAX_PACKET: usize = MAX_PAYLOAD + 65_535 + 4;
 /// Longest packet before login, in bytes: user name, token, and a will of 64 KiB.
 pub(super) const MAX_CONNECT: usize = 96 * 1024;
+
+/// How long a peer that was told goodbye may take to go.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Bytes read at a time.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -149,10 +153,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         std::future::poll_fn(|cx| self.poll_drain(cx)).await
     }
 
-    /// Sends what waits, then says that nothing more comes.
+    /// Sends what waits, says that nothing more comes, and waits a little for the peer to go: if its bytes lay unread
+    /// when the socket closes, the system would tell it of an error instead of what was sent last.
     pub(super) async fn close(&mut self) -> io::Result<()> {
         self.drain().await?;
-        std::future::poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await
+        std::future::poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await?;
+        let gone = std::future::poll_fn(|cx| {
+            loop {
+                self.inbox = BytesMut::new();
+                match self.poll_fill(cx) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        });
+        let _ = tokio::time::timeout(LINGER, gone).await;
+        Ok(())
     }
 }
 

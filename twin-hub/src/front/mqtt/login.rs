@@ -90,17 +90,18 @@ where
 {
     loop {
         match protocol(link.arrived()) {
-            Some(Opening { name: Name::Mqtt, level: 4, flags }) => {
-                if flags & 1 != 0 || flags & 0b1100_0000 == 0b0100_0000 {
-                    return Err(format!("CONNECT with flags {flags:#010b}"));
-                }
+            // The reserved flag, or a password without a user name.
+            Some(Opening { name: Name::Mqtt, level: 4, flags })
+                if flags & 1 != 0 || flags & 0b1100_0000 == 0b0100_0000 =>
+            {
+                return Err(format!("CONNECT with flags {flags:#010b}"));
             }
+            Some(Opening { name: Name::Mqtt, level: 4, .. }) | None => {}
             Some(Opening { name: Name::Mqtt | Name::Mqisdp, level, .. }) => {
                 let why = format!("MQTT protocol level {level}; this hub speaks 3.1.1, which is level 4");
                 return Ok(Err(Refused(ConnectReturnCode::RefusedProtocolVersion, why)));
             }
             Some(Opening { name: Name::Other, .. }) => return Err("CONNECT of another protocol".into()),
-            None => {}
         }
         match link.next_packet() {
             Ok(Some(Packet::Connect(connect))) => return Ok(Ok(connect)),

@@ -194,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             if !flowing && self.link.unsent() < HIGH_WATER_BYTES {
                 continue;
             }
-            if may_read && flowing {
+            if may_read {
                 match self.link.poll_fill(cx) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Event::Eof)),
                     Poll::Ready(Ok(_)) => {
@@ -207,6 +207,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             return self.timer.as_mut().poll(cx).map(|()| Ok(Event::Tick));
         }
+    }
+
+    /// Whether there is room for more of what the peer says.
+    fn may_read(&self) -> bool {
+        self.in_flight.len() < MAX_IN_FLIGHT
+            && self.in_flight_bytes < MAX_IN_FLIGHT_BYTES
+            && self.link.unsent() < HIGH_WATER_BYTES
     }
 
     /// When the next patience ends.
@@ -229,19 +236,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if self.admitted.until.is_some_and(|until| until <= now) {
             return Err(Ended::Expired);
         }
+        if !self.may_read() {
+            // The hub itself has stopped reading: what the peer may have said meanwhile has not been looked at.
+            self.heard_at = now;
+            self.link.incomplete_since = self.link.incomplete_since.map(|_| now);
+        }
         if self.heard_at + self.admitted.silence <= now {
             return Err(Ended::Silent);
         }
-        // A packet that waits because the hub itself has stopped reading is not the peer's fault.
-        let reading = self.in_flight.len() < MAX_IN_FLIGHT && self.link.unsent() < HIGH_WATER_BYTES;
-        match self.link.incomplete_since {
-            Some(since) if since + self.front.limits.packet_time <= now => {
-                if reading {
-                    return Err(Ended::HalfPacket);
-                }
-                self.link.incomplete_since = Some(now);
-            }
-            _ => {}
+        if self.link.incomplete_since.is_some_and(|since| since + self.front.limits.packet_time <= now) {
+            return Err(Ended::HalfPacket);
         }
         let deadline = self.deadline();
         self.timer.as_mut().reset(deadline);
@@ -272,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let ack = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
         let key = &self.admitted.key;
         let said = mqtt::hear(key, &publish.topic, publish.payload)
-            .map_err(|e| Ended::Violation(format!("topic {:?}: {e}", clip(&publish.topic))))?;
+            .map_err(|e| Ended::Violation(clip(e.message()).to_owned()))?;
         let what = match said {
             Said::GetTwin { rid } => match self.verdict()? {
                 Verdict::Refuse(refusal) => What::Refused(rid, refusal),
@@ -477,7 +481,7 @@ fn unattached(refusal: Refusal) -> Ended {
     Ended::Violation(format!("subscription: {}", refusal.message))
 }
 
-/// As much of a topic as a log line should hold.
+/// As much of what a peer chose as a log line should hold.
 fn clip(text: &str) -> &str {
     const MOST: usize = 200;
     match text.char_indices().nth(MOST) {
