@@ -83,8 +83,7 @@ async fn queries_through_the_index_give_what_the_documents_say() {
             }
             5 => {
                 let status = if n > 2 { "disabled" } else { "enabled" };
-                let body =
-                    json!({"deviceId": name, "status": status, "capabilities": {"iotEdge": n % 2 == 0}});
+                let body = json!({"deviceId": name, "status": status, "capabilities": {"iotEdge": n.is_multiple_of(2)}});
                 let call = Call::PutIdentity {
                     key: key(&name),
                     if_match: IfMatch::Any,
