@@ -16,27 +16,38 @@ pub(crate) struct Row<'r> {
     presence: Presence,
     /// the backend's view, made when a path asks for something that is not at hand
     document: OnceCell<Vec<u8>>,
+    /// desired and reported with metadata and version, made likewise
+    sections: [OnceCell<Vec<u8>>; 2],
 }
+
+/// Fields whose text is at hand.
+const TEXT_FIELDS: &[&str] =
+    &["deviceId", "moduleId", "etag", "modelId", "status", "connectionState", "lastActivityTime"];
 
 impl<'r> Row<'r> {
     /// The row of a twin.
     pub(crate) fn new(key: &'r TwinKey, record: &'r Record, presence: Presence) -> Self {
-        Row { key, record, presence, document: OnceCell::new() }
+        Row { key, record, presence, document: OnceCell::new(), sections: Default::default() }
     }
 
     /// The JSON text that holds `path`, and the path from there. Metadata and versions are packed, so paths that
-    /// touch them, or a section as a whole, go through the backend's view.
+    /// touch them go through the backend's view of their section.
     fn text<'a, 'p>(&'a self, path: &'p [String]) -> (&'a [u8], &'p [String]) {
         let parts = self.record.parts();
         match path {
             [tags, under @ ..] if tags == "tags" => (parts.tags, under),
-            [properties, section, under @ ..]
-                if properties == "properties" && under.first().is_some_and(|m| !m.starts_with('$')) =>
-            {
-                match section.as_str() {
-                    "desired" => (parts.desired, under),
-                    _ => (parts.reported, under),
+            [properties, section, under @ ..] if properties == "properties" => {
+                let desired = section == "desired";
+                if under.first().is_some_and(|member| !member.starts_with('$')) {
+                    return (if desired { parts.desired } else { parts.reported }, under);
                 }
+                let view = self.sections[usize::from(desired)].get_or_init(|| {
+                    let section = if desired { self.record.desired() } else { self.record.reported() };
+                    let mut view = Vec::new();
+                    section.write_service_view(&mut view);
+                    view
+                });
+                (view, under)
             }
             _ => (
                 self.document.get_or_init(|| document::service_twin(self.key, self.record, &self.presence)),
@@ -84,6 +95,16 @@ impl Lookup for Row<'_> {
     }
 
     fn json(&self, path: &Path) -> Option<Json> {
+        match path.segments() {
+            [field] if field == "version" => return Some(self.record.parts().version.into()),
+            [field] if TEXT_FIELDS.contains(&field.as_str()) => {
+                return match self.lookup(path) {
+                    QueryValue::String(text) => Some(text.into()),
+                    _ => None,
+                };
+            }
+            _ => {}
+        }
         let (json, under) = self.text(path.segments());
         raw::json(json, under)
     }

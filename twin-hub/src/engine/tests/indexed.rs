@@ -1,6 +1,6 @@
 //! Queries through the index give what the documents say.
 
-use twin_core::query::Query;
+use twin_core::query::{Aggregate, Lookup, Query, Selection};
 
 use super::*;
 
@@ -40,6 +40,46 @@ const CONDITIONS: &[&str] = &[
     "tags.n = properties.reported.temperature",
     "tags.n + 1 = 3",
 ];
+
+/// Paths whose projection is compared with the document's member.
+const PROJECTED: &[&str] = &[
+    "deviceId",
+    "moduleId",
+    "etag",
+    "version",
+    "modelId",
+    "status",
+    "statusReason",
+    "connectionState",
+    "lastActivityTime",
+    "capabilities",
+    "x509Thumbprint.primaryThumbprint",
+    "tags",
+    "tags.n",
+    "properties",
+    "properties.desired",
+    "properties.reported.connectivity",
+    "properties.reported.$metadata",
+    "properties.desired.$version",
+    "properties.desired.$metadata.$lastUpdated",
+];
+
+fn path_of(text: &str) -> twin_core::query::Path {
+    let mut selected = Query::parse(&format!("SELECT {text} FROM devices")).unwrap();
+    match &mut selected.select {
+        Selection::Items(items) => match items.remove(0).value {
+            Aggregate::Path(path) => path,
+            other => panic!("{other:?}"),
+        },
+        Selection::All => panic!("{text}"),
+    }
+}
+
+/// Each path under its own text as alias.
+fn projection(source: &str, condition: &str) -> String {
+    let items: Vec<String> = PROJECTED.iter().map(|path| format!("{path} AS [[{path}]]")).collect();
+    format!("SELECT {} FROM {source} WHERE {condition}", items.join(", "))
+}
 
 #[tokio::test]
 async fn queries_through_the_index_give_what_the_documents_say() {
