@@ -148,6 +148,7 @@ async fn queries_through_the_index_give_what_the_documents_say() {
 }
 
 async fn check(engine: &Engine) {
+    let paths: Vec<_> = PROJECTED.iter().map(|text| (*text, path_of(text))).collect();
     for source in ["devices", "devices.modules"] {
         let documents = all(engine, &format!("SELECT * FROM {source}"), 1000).await;
         for condition in CONDITIONS {
@@ -161,6 +162,18 @@ async fn check(engine: &Engine) {
                 expected.iter().map(|d| d["deviceId"].as_str().unwrap()).collect::<Vec<_>>(),
                 "{text}"
             );
+            for (row, document) in
+                all(engine, &projection(source, condition), 1000).await.iter().zip(&expected)
+            {
+                for (text, path) in &paths {
+                    assert_eq!(
+                        row.get(*text).cloned(),
+                        document.json(path),
+                        "{text} of {}",
+                        document["deviceId"]
+                    );
+                }
+            }
             let count =
                 all(engine, &format!("SELECT COUNT() AS n FROM {source} WHERE {condition}"), 1000).await;
             assert_eq!(count, [json!({"n": expected.len()})], "{text}");
