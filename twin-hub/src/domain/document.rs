@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use serde_json::Value;
 use twin_core::TwinKey;
-use twin_core::identity::{Authentication, Identity};
+use twin_core::identity::Authentication;
+use twin_core::twin::Section;
 
 use super::{Presence, Record};
 
@@ -26,11 +27,26 @@ pub(crate) fn device_twin(record: &Record) -> Bytes {
 }
 
 /// `object` with `$version` as its last member.
-fn push_with_version(to: &mut Vec<u8>, object: &[u8], version: u64) {
+/// A section as the backend reads it; `object` is its text, which needs no writing anew.
+fn push_section(to: &mut Vec<u8>, object: &[u8], section: &Section) {
+    open_object(to, object);
+    to.extend_from_slice(b"\"$metadata\":");
+    section.metadata().write_json(to);
+    to.extend_from_slice(b",\"$version\":");
+    push_number(to, section.version());
+    to.push(b'}');
+}
+
+/// `object` without its closing brace, ready for one more member.
+fn open_object(to: &mut Vec<u8>, object: &[u8]) {
     to.extend_from_slice(&object[..object.len() - 1]);
     if object.len() > 2 {
         to.push(b',');
     }
+}
+
+fn push_with_version(to: &mut Vec<u8>, object: &[u8], version: u64) {
+    open_object(to, object);
     to.extend_from_slice(b"\"$version\":");
     push_number(to, version);
     to.push(b'}');
@@ -59,67 +75,89 @@ pub(crate) fn service_twin(key: &TwinKey, record: &Record, presence: &Presence) 
 /// [`service_twin`] at the end of `to`.
 pub(crate) fn push_service_twin(to: &mut Vec<u8>, key: &TwinKey, record: &Record, presence: &Presence) {
     let parts = record.parts();
-    let head = head(key, record, &record.identity(), presence);
     to.push(b'{');
-    for (name, value) in &head {
+    fields(key, record, presence, &mut |name, field| {
         if to.last() != Some(&b'{') {
             to.push(b',');
         }
-        push_json(to, &Value::String((*name).into()));
+        push_json(to, name);
         to.push(b':');
-        push_json(to, value);
-    }
+        match field {
+            Field::Text(text) => push_json(to, text),
+            Field::Number(n) => push_number(to, n),
+            Field::Json(value) => push_json(to, &value),
+        }
+    });
     to.extend_from_slice(b",\"tags\":");
     to.extend_from_slice(parts.tags);
     to.extend_from_slice(b",\"properties\":{\"desired\":");
-    record.desired().write_service_view(to);
+    push_section(to, parts.desired, &record.desired());
     to.extend_from_slice(b",\"reported\":");
-    record.reported().write_service_view(to);
+    push_section(to, parts.reported, &record.reported());
     to.extend_from_slice(b"}}");
 }
 
-fn push_json(to: &mut Vec<u8>, value: &Value) {
+fn push_json<T: serde::Serialize + ?Sized>(to: &mut Vec<u8>, value: &T) {
     serde_json::to_writer(to, value).expect("a JSON value can always be written");
 }
 
-/// Every member of a twin but tags and properties, in the order in which the service prints them.
-pub(super) fn head(
+/// The content of a field.
+pub(super) enum Field<'f> {
+    /// a string
+    Text(&'f str),
+    /// a number
+    Number(u64),
+    /// anything else
+    Json(Value),
+}
+
+impl From<Field<'_>> for Value {
+    fn from(field: Field<'_>) -> Value {
+        match field {
+            Field::Text(text) => text.into(),
+            Field::Number(n) => n.into(),
+            Field::Json(value) => value,
+        }
+    }
+}
+
+/// Calls `to` with every field of a twin but tags and properties, in the order in which the service prints them.
+pub(super) fn fields(
     key: &TwinKey,
     record: &Record,
-    identity: &Identity,
     presence: &Presence,
-) -> Vec<(&'static str, Value)> {
-    let mut to = vec![("deviceId", Value::from(key.device.as_str()))];
+    to: &mut dyn FnMut(&'static str, Field<'_>),
+) {
+    use Field::{Json, Number, Text};
+    let identity = record.identity();
+    let authentication = identity.authentication.as_ref();
+    to("deviceId", Text(key.device.as_str()));
     if let Some(module) = &key.module {
-        to.push(("moduleId", module.as_str().into()));
+        to("moduleId", Text(module.as_str()));
     }
-    to.push(("etag", record.etag().as_str().into()));
-    to.push(("deviceEtag", identity.etag.as_ref().map_or("", |e| e.as_str()).into()));
-    to.push(("status", identity.status.as_str().into()));
+    to("etag", Text(record.etag().as_str()));
+    to("deviceEtag", Text(identity.etag.as_ref().map_or("", |e| e.as_str())));
+    to("status", Text(identity.status.as_str()));
     if let Some(reason) = &identity.status_reason {
-        to.push(("statusReason", reason.as_str().into()));
+        to("statusReason", Text(reason));
     }
-    to.push(("statusUpdateTime", identity.status_updated_time.to_string().into()));
-    to.push(("connectionState", connection_state(presence.connected).into()));
-    to.push(("lastActivityTime", presence.active.to_string().into()));
-    to.push(("cloudToDeviceMessageCount", 0.into()));
-    to.push((
-        "authenticationType",
-        identity.authentication.as_ref().map_or("none", Authentication::type_name).into(),
-    ));
-    to.push(("x509Thumbprint", thumbprints(identity.authentication.as_ref())));
-    to.push(("modelId", record.model().into()));
-    to.push(("version", record.parts().version.into()));
+    to("statusUpdateTime", Text(&identity.status_updated_time.to_string()));
+    to("connectionState", Text(connection_state(presence.connected)));
+    to("lastActivityTime", Text(&presence.active.to_string()));
+    to("cloudToDeviceMessageCount", Number(0));
+    to("authenticationType", Text(authentication.map_or("none", Authentication::type_name)));
+    to("x509Thumbprint", Json(thumbprints(authentication)));
+    to("modelId", Text(record.model()));
+    to("version", Number(record.parts().version));
     if key.module.is_none() {
-        to.push(("capabilities", serde_json::json!({ "iotEdge": identity.edge })));
+        to("capabilities", Json(serde_json::json!({ "iotEdge": identity.edge })));
         if let Some(scope) = &identity.device_scope {
-            to.push(("deviceScope", scope.as_str().into()));
+            to("deviceScope", Text(scope));
         }
         if !identity.parent_scopes.is_empty() {
-            to.push(("parentScopes", identity.parent_scopes.clone().into()));
+            to("parentScopes", Json(identity.parent_scopes.clone().into()));
         }
     }
-    to
 }
 
 /// `Connected` or `Disconnected`

@@ -34,8 +34,12 @@ impl Indexed<'_> {
     /// The fields that come from the packed identity alone.
     fn identity_fields(&self) -> Vec<(&'static str, Value)> {
         // Presence is volatile: what of it stands in the document is not indexed.
-        let mut head = document::head(self.key, self.record, &self.record.identity(), &Presence::default());
-        head.retain(|(field, _)| INDEXED_FIELDS.contains(field) && !TWIN_FIELDS.contains(field));
-        head
+        let mut fields = Vec::with_capacity(INDEXED_FIELDS.len());
+        document::fields(self.key, self.record, &Presence::default(), &mut |name, field| {
+            if INDEXED_FIELDS.contains(&name) && !TWIN_FIELDS.contains(&name) {
+                fields.push((name, field.into()));
+            }
+        });
+        fields
     }
 }
