@@ -268,6 +268,44 @@ mod tests {
         }
     }
 
+    /// Valid packets of every kind a client sends, mutated at random: each reads, waits or is a violation; none panics.
+    #[test]
+    fn mutated_packets_never_panic() {
+        const ROUNDS: usize = 60_000;
+        let seeds: [&[u8]; 9] = [
+            b"\x10\x1b\x00\x04MQTT\x04\xc2\x00\x3c\x00\x01d\x00\x05h/d/?\x00\x05token",
+            b"\x10\x18\x00\x04MQTT\x04\x2e\x00\x3c\x00\x01d\x00\x04will\x00\x03abc",
+            b"\x30\x0a\x00\x05topic{} ",
+            b"\x3a\x0b\x00\x05topic\x00\x09{}",
+            b"\x82\x10\x00\x01\x00\x04a/b#\x01\x00\x03c/d\x02",
+            b"\xa2\x0c\x00\x01\x00\x03a/b\x00\x03c/d",
+            b"\x40\x02\x00\x01",
+            b"\x62\x02\x00\x01",
+            b"\xc0\x00\xe0\x00",
+        ];
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        for _ in 0..ROUNDS {
+            let mut bytes = seeds[random(seeds.len())].to_vec();
+            for _ in 0..=random(4) {
+                let at = random(bytes.len());
+                match random(4) {
+                    0 => bytes[at] = random(256) as u8,
+                    1 => bytes[at] ^= 1 << random(8),
+                    2 => bytes.insert(at, random(256) as u8),
+                    _ => bytes.truncate(at.max(1)),
+                }
+            }
+            let mut link = link(&bytes);
+            while let Ok(Some(_)) = link.next_packet() {}
+        }
+    }
+
     #[tokio::test]
     async fn byte_by_byte_and_many_at_once() {
         let (near, mut far) = tokio::io::duplex(1024);
