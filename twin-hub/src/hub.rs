@@ -28,6 +28,18 @@ const STORE: &str = "store";
 const POLICIES: &str = "policies.json";
 
 /// A running hub. Dropping it stops it without waiting; [`Hub::close`] waits.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> twin_core::Result<()> {
+/// use twin_hub::Hub;
+///
+/// let hub = Hub::builder().listen(([127, 0, 0, 1], 0).into()).ephemeral().start().await?;
+/// println!("clients trust {}", hub.ca_pem());
+/// assert!(hub.connection_string().starts_with("HostName=localhost:"));
+/// hub.close().await
+/// # }
+/// ```
 pub struct Hub {
     front: Arc<Front>,
     host_name: String,

@@ -8,18 +8,7 @@
 //! | `tap` | request heads as they came, to refuse what smuggles |
 //! | `websocket` | the upgrade, and a WebSocket as a byte stream |
 //!
-//! What this hub does where documents leave a choice:
-//!
-//! | case | here |
-//! |---|---|
-//! | no Authorization, a token that does not hold, a Bearer token | 401 |
-//! | a policy that lacks the right | 401, as IoT Hub answers it |
-//! | both Content-Length and Transfer-Encoding, or two lengths | 400, and the connection is closed |
-//! | a body over 1 MiB | 413 |
-//! | paths of the documented API that are not served yet | 501 |
-//! | `/health` | anyone: 200 while the hub serves, 503 while it stops or its store has failed |
-//! | `/metrics` | from loopback: anyone; from elsewhere: with a token whose policy has ServiceConnect |
-//! | WebSocket subprotocol other than `mqtt` | 501 for AMQP's (not served yet), 400 else |
+//! What this hub does where documents leave a choice is in the crate's documentation.
 
 mod body;
 mod pages;
