@@ -325,7 +325,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         Ok(match self.admitted.api_version {
             Some(api) => Verdict::Serve { api, heard },
             None => {
-                let why = "the MQTT user name has no api-version, and twin requests need one";
+                let why = "the MQTT user name names no API version, and twin requests need one";
                 Verdict::Refuse(Refusal::new(HubCode::INVALID_PROTOCOL_VERSION, why))
             }
         })
