@@ -118,7 +118,7 @@ async fn without_an_api_version_it_connects_and_twin_requests_are_refused() {
     device.publish("$iothub/twin/GET/?$rid=1", "").await;
     let (topic, body) = device.publication().await;
     assert_eq!(topic, "$iothub/twin/res/400/?$rid=1");
-    assert!(String::from_utf8_lossy(&body).contains("api-version"));
+    assert!(String::from_utf8_lossy(&body).contains("API version"));
 }
 
 #[tokio::test]
