@@ -137,6 +137,13 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// The share of a token's lifetime that is left when it is renewed, or when the end of a given one is announced; kept
+    /// within 0.01 to 0.9. Default: 0.15.
+    pub fn token_renew_share(mut self, share: f64) -> Self {
+        self.config.token_renew_share = share;
+        self
+    }
+
     /// Longest a request may take in all, reconnections included. Default: 240 s.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.config.request_timeout = limit;

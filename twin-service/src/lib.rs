@@ -74,6 +74,7 @@
 //! | [`BulkResult`] and [`Registry::create_many`] … | up to 100 identities in one request |
 //! | [`Twin`], [`TwinChange`], [`IfMatch`] | twins: get, update, replace |
 //! | [`Query`], [`Pages`], [`Page`], [`Rows`] | queries, page by page or row by row |
+//! | [`RestClient`] | requests as the caller spells them, for what has no method here |
 //! | [`Error`], [`ErrorKind`], [`Delivery`] | what went wrong, and whether it may have happened anyway |
 //!
 //! Every future may be dropped: that abandons the request. Whether the hub acted on it is then unknown.
@@ -85,6 +86,7 @@ mod identities;
 mod options;
 mod query;
 mod registry;
+mod rest;
 mod rows;
 mod statistics;
 mod token;
@@ -95,6 +97,7 @@ pub use clock::{Clock, SystemClock};
 pub use options::{RegistryBuilder, Retry};
 pub use query::{MAX_PAGE_SIZE, Page, Pages, Query, QueryText};
 pub use registry::Registry;
+pub use rest::{RestAnswer, RestClient};
 pub use rows::Rows;
 pub use statistics::{DeviceStatistics, ServiceStatistics};
 pub use twins::{IfMatch, TwinChange};

@@ -74,31 +74,57 @@ impl HttpClient {
         self.read(answer).await
     }
 
+    /// [`send`](HttpClient::send), for a request that a caller spelled: method, target (path and query, encoded), headers,
+    /// body.
+    ///
+    /// Also fails with `InvalidArgument` on a method, header name or value that HTTP does not know.
+    pub async fn send_spelled(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> Result<rest::Response> {
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let request = self.build(method, target, headers, body)?;
+        let answer = self.client.execute(request).await.map_err(|e| self.classify(e))?;
+        self.read(answer).await
+    }
+
     fn translate(&self, request: rest::Request) -> Result<reqwest::Request> {
+        let headers = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        self.build(request.method, &request.target, headers, request.body)
+    }
+
+    fn build<'h>(
+        &self,
+        method: &str,
+        target: &str,
+        headers: impl Iterator<Item = (&'h str, &'h str)>,
+        body: Bytes,
+    ) -> Result<reqwest::Request> {
         let unsaid = |what: &str| {
             Error::invalid(format!("{what} cannot be sent over HTTP")).with_delivery(Delivery::NotSent)
         };
-        let url = reqwest::Url::parse(&format!("https://{}{}", self.host, request.target))
-            .map_err(|_| unsaid(&format!("the target '{}'", request.target)))?;
+        let url = reqwest::Url::parse(&format!("https://{}{target}", self.host))
+            .map_err(|_| unsaid(&format!("the target '{target}'")))?;
         // A URL resolves `.` and `..` silently, also when percent-encoded: the request would reach something else.
         let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
-        if format!("{}{query}", url.path()) != request.target {
-            return Err(unsaid(&format!("the target '{}' (is an id '.' or '..'?)", request.target)));
+        if format!("{}{query}", url.path()) != target {
+            return Err(unsaid(&format!("the target '{target}' (is an id '.' or '..'?)")));
         }
-        let method = request.method.parse().map_err(|_| {
-            Error::new(ErrorKind::Internal, format!("'{}' is no HTTP method", request.method))
-        })?;
+        let method = method.parse().map_err(|_| unsaid(&format!("the method '{method}'")))?;
         let mut out = reqwest::Request::new(method, url);
-        for (name, value) in request.headers {
-            let mut value = reqwest::header::HeaderValue::from_str(&value)
+        for (name, value) in headers {
+            let mut value = reqwest::header::HeaderValue::from_str(value)
                 .map_err(|_| unsaid(&format!("the value of header '{name}'")))?;
             value.set_sensitive(name.eq_ignore_ascii_case("authorization"));
             let name = reqwest::header::HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| unsaid(&format!("header name '{name}'")))?;
             out.headers_mut().append(name, value);
         }
-        if !request.body.is_empty() {
-            *out.body_mut() = Some(request.body.into());
+        if !body.is_empty() {
+            *out.body_mut() = Some(body.into());
         }
         Ok(out)
     }

@@ -1,0 +1,2 @@
+'use strict';
+exports.errors = require('./lib/errors.js');

@@ -1,0 +1,284 @@
+//! A device's or module's session, as JavaScript holds it.
+
+use std::time::Duration;
+
+use napi_derive::napi;
+use serde_json::{Value, json};
+use twin_device::{
+    Builder, Client, Credential, DesiredChange, Device, DeviceId, Error, HostName, Key, Module, ModuleId,
+    Object, Properties, Result, SasToken, State, Subscription, Transport,
+};
+
+use crate::mailbox::{Letter, Mailbox};
+use crate::options::ConnectionOptions;
+use crate::outcome::{failure, outcome};
+use crate::retry::Rules;
+use crate::runtime::runtime;
+
+/// Who connects where. Exactly one of `key` and `token`, or neither for a client certificate.
+#[napi(object)]
+pub struct DeviceSpec {
+    /// `name[:port]` of the hub.
+    pub host: String,
+    /// The device.
+    pub device_id: String,
+    /// The module on it.
+    pub module_id: Option<String>,
+    /// The gateway to connect to instead.
+    pub gateway: Option<String>,
+    /// The key of the device or module, or of `policy`, in base64.
+    pub key: Option<String>,
+    /// The shared access policy that the key belongs to.
+    pub policy: Option<String>,
+    /// A given token.
+    pub token: Option<String>,
+    /// Whether MQTT goes over a WebSocket.
+    pub web_socket: bool,
+    /// Who made the client, and what its user adds.
+    pub product_info: Option<String>,
+    /// The model that the device announces.
+    pub model_id: Option<String>,
+    /// Lifetime of tokens made from the key, in seconds.
+    pub token_lifetime: Option<f64>,
+    /// The part of the lifetime that is left when a token is renewed, 0 to 1.
+    pub token_renew_share: Option<f64>,
+    /// Longest a request may take in all, in milliseconds.
+    pub operation_timeout: Option<f64>,
+}
+
+enum Handle {
+    Device(Client<Device>),
+    Module(Client<Module>),
+}
+
+/// Calls the same on either kind of client.
+macro_rules! on {
+    ($handle:expr, $client:ident => $call:expr) => {
+        match $handle {
+            Handle::Device($client) => $call,
+            Handle::Module($client) => $call,
+        }
+    };
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        match self {
+            Handle::Device(client) => Handle::Device(client.clone()),
+            Handle::Module(client) => Handle::Module(client.clone()),
+        }
+    }
+}
+
+/// One session. Its events are letters to `id`: `{"state":…}`, `{"desired":…}`, `{"expiring":…}`.
+#[napi]
+pub struct NativeDevice {
+    client: Result<Handle>,
+    mailbox: Mailbox,
+    rules: Rules,
+    id: u32,
+}
+
+#[napi]
+impl NativeDevice {
+    /// Connects to nothing yet. What is wrong with the spec or the options, every request tells.
+    #[napi(constructor)]
+    pub fn new(mailbox: &Mailbox, id: u32, spec: DeviceSpec, options: ConnectionOptions) -> NativeDevice {
+        let rules = Rules::default();
+        let client = build(spec, options, &rules);
+        if let Ok(handle) = &client {
+            let (states, expiring) = on!(handle, c => (c.states(), c.token_expiring()));
+            let mailbox = mailbox.clone();
+            runtime().spawn(pump(mailbox.clone(), id, states, |state| json!({ "state": say_state(&state) })));
+            runtime().spawn(pump(mailbox, id, expiring, |at| json!({ "expiring": at.to_string() })));
+        }
+        NativeDevice { client, mailbox: mailbox.clone(), rules, id }
+    }
+
+    /// Connects.
+    #[napi]
+    pub fn open(&self, to: u32) {
+        self.ask(to, |handle| async move { on!(&handle, c => c.open().await).map(|()| Value::Null) });
+    }
+
+    /// Says goodbye to the hub and ends the session for good.
+    #[napi]
+    pub fn close(&self, to: u32) {
+        self.ask(to, |handle| async move { on!(&handle, c => c.close().await).map(|()| Value::Null) });
+    }
+
+    /// Reads the twin: `{"desired":…,"reported":…}`, each with its `$version`.
+    #[napi]
+    pub fn twin(&self, to: u32) {
+        self.ask_text(to, |handle| async move {
+            let twin = on!(&handle, c => c.twin().await)?;
+            let (desired, reported) = (section(&twin.desired), section(&twin.reported));
+            Ok(format!(r#"{{"ok":{{"desired":{desired},"reported":{reported}}}}}"#))
+        });
+    }
+
+    /// Reports a patch (a JSON object). The outcome is the new `$version`, where told.
+    #[napi]
+    pub fn report(&self, to: u32, patch: String) {
+        self.ask(to, move |handle| async move {
+            let patch: Value = serde_json::from_str(&patch).map_err(|e| {
+                // Not the parser's own message: it can repeat the patch.
+                let (line, column) = (e.line(), e.column());
+                Error::invalid(format!("the patch is no JSON at line {line} column {column}"))
+            })?;
+            on!(&handle, c => c.report(&patch).await).map(|reported| reported.version.into())
+        });
+    }
+
+    /// From now on desired changes are events. Ends when they are watched.
+    #[napi]
+    pub fn watch(&self) {
+        let Ok(handle) = &self.client else { return };
+        // The first request runs the client's task, which wants a runtime.
+        let _runtime = runtime().enter();
+        let changes = on!(handle, c => c.desired());
+        runtime().spawn(pump_desired(self.mailbox.clone(), self.id, changes));
+    }
+
+    /// Replaces the given token.
+    #[napi]
+    pub fn update_token(&self, to: u32, token: String) {
+        self.ask(
+            to,
+            move |handle| async move { on!(&handle, c => c.update_sas(&token)).map(|()| Value::Null) },
+        );
+    }
+
+    /// Which kinds of errors are tried again, and after how many milliseconds, attempt by attempt; the last one of a
+    /// list counts for all that follow, an empty list gives up.
+    #[napi]
+    pub fn set_retry(&self, kinds: Vec<String>, delays: Vec<f64>, throttled_delays: Vec<f64>) {
+        self.rules.set(kinds, &delays, &throttled_delays);
+    }
+
+    fn ask<F: Future<Output = Result<Value>> + Send>(
+        &self,
+        to: u32,
+        request: impl FnOnce(Handle) -> F + Send + 'static,
+    ) {
+        self.ask_text(to, |handle| async move { request(handle).await.map(|value| outcome(Ok(value))) });
+    }
+
+    fn ask_text<F: Future<Output = Result<String>> + Send>(
+        &self,
+        to: u32,
+        request: impl FnOnce(Handle) -> F + Send + 'static,
+    ) {
+        let mailbox = self.mailbox.clone();
+        match &self.client {
+            Err(error) => mailbox.answer(to, outcome(Err(error.clone()))),
+            Ok(handle) => {
+                let handle = handle.clone();
+                runtime().spawn(async move {
+                    let text = request(handle).await.unwrap_or_else(|error| outcome(Err(error)));
+                    mailbox.answer(to, text);
+                });
+            }
+        }
+    }
+}
+
+fn build(spec: DeviceSpec, options: ConnectionOptions, rules: &Rules) -> Result<Handle> {
+    let (host, device): (HostName, DeviceId) = (HostName::new(&spec.host)?, DeviceId::new(&spec.device_id)?);
+    let credential = match (&spec.key, &spec.token) {
+        (Some(key), _) => Credential::Key { key: Key::from_base64(key)?, policy: spec.policy.clone() },
+        (None, Some(token)) => Credential::Token(SasToken::parse(token)?),
+        (None, None) => Credential::Certificate,
+    };
+    match &spec.module_id {
+        None => {
+            let builder = Client::<Device>::builder(host, device, credential);
+            configure(builder, spec, options, rules)?.build().map(Handle::Device)
+        }
+        Some(module) => {
+            let module = ModuleId::new(module)?;
+            let builder = Client::<Module>::builder(host, device, module, credential);
+            configure(builder, spec, options, rules)?.build().map(Handle::Module)
+        }
+    }
+}
+
+fn configure<K: twin_device::Kind>(
+    mut builder: Builder<K>,
+    spec: DeviceSpec,
+    options: ConnectionOptions,
+    rules: &Rules,
+) -> Result<Builder<K>> {
+    builder = builder.options(options.translate()?).retry(rules.policy());
+    if spec.web_socket {
+        builder = builder.transport(Transport::MqttWs);
+    }
+    if let Some(gateway) = spec.gateway {
+        builder = builder.gateway(HostName::new(gateway)?);
+    }
+    if let Some(text) = spec.product_info {
+        builder = builder.product_info(text);
+    }
+    if let Some(id) = spec.model_id {
+        builder = builder.model_id(id);
+    }
+    if let Some(seconds) = spec.token_lifetime {
+        builder = builder.token_lifetime(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    }
+    if let Some(share) = spec.token_renew_share {
+        builder = builder.token_renew_share(share);
+    }
+    if let Some(ms) = spec.operation_timeout {
+        builder = builder.request_timeout(Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default());
+    }
+    Ok(builder)
+}
+
+/// Members first and `$version` last, as the hub writes them.
+fn section(properties: &Properties) -> String {
+    with_version(&properties.value, properties.version)
+}
+
+fn with_version(members: &Object, version: u64) -> String {
+    let mut text = serde_json::to_string(members).expect("JSON always serializes");
+    text.pop();
+    if !members.is_empty() {
+        text.push(',');
+    }
+    text.push_str(&format!("\"$version\":{version}}}"));
+    text
+}
+
+fn say_state(state: &State) -> Value {
+    match state {
+        State::Connecting => json!({ "name": "connecting" }),
+        State::Connected => json!({ "name": "connected" }),
+        State::Closed => json!({ "name": "closed" }),
+        State::Disconnected { reason, retry_in } => json!({
+            "name": "disconnected",
+            "reason": reason.as_ref().map(failure),
+            "retryInMs": retry_in.map(|wait| wait.as_millis() as u64),
+        }),
+    }
+}
+
+/// Posts everything that a stream says, and waits while JavaScript does not read.
+async fn pump<T>(mailbox: Mailbox, id: u32, mut stream: Subscription<T>, say: impl Fn(T) -> Value) {
+    while let Some(item) = stream.next().await {
+        mailbox.room().await;
+        mailbox.post(Letter { to: id, text: say(item).to_string(), body: None });
+    }
+}
+
+async fn pump_desired(mailbox: Mailbox, id: u32, mut changes: Subscription<DesiredChange>) {
+    while let Some(change) = changes.next().await {
+        mailbox.room().await;
+        let (name, text) = match &change {
+            DesiredChange::Whole { desired, version } => ("whole", with_version(desired, *version)),
+            DesiredChange::Patch { patch, version } => ("patch", with_version(patch, *version)),
+        };
+        mailbox.post(Letter { to: id, text: format!(r#"{{"desired":{{"{name}":{text}}}}}"#), body: None });
+    }
+    let end = json!({ "desired": { "end": changes.error().as_ref().map(failure) } });
+    mailbox.post(Letter { to: id, text: end.to_string(), body: None });
+}
