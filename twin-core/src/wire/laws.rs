@@ -10,10 +10,10 @@ use crate::{ETag, Error, Timestamp, TwinKey};
 const ROUNDS: usize = 3000;
 
 /// SplitMix64.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,25 +21,25 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
-    fn text(&mut self, alphabet: &str, least: usize, most: usize) -> String {
+    pub(super) fn text(&mut self, alphabet: &str, least: usize, most: usize) -> String {
         let alphabet: Vec<char> = alphabet.chars().collect();
         let length = least + self.below(most - least + 1);
         (0..length).map(|_| alphabet[self.below(alphabet.len())]).collect()
     }
 
-    fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    pub(super) fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.below(2) == 0 { None } else { Some(make(self)) }
     }
 
-    fn id(&mut self) -> String {
+    pub(super) fn id(&mut self) -> String {
         self.text("aZ09-:.+%_#*?!(),=@;$'24", 1, 12)
     }
 
-    fn key(&mut self) -> TwinKey {
+    pub(super) fn key(&mut self) -> TwinKey {
         let device = self.id();
         match self.maybe(Self::id) {
             None => TwinKey::device(device).unwrap(),
@@ -47,20 +47,20 @@ impl Random {
         }
     }
 
-    fn rid(&mut self) -> Rid {
+    pub(super) fn rid(&mut self) -> Rid {
         Rid(self.text("ab01-%2F/=?$ rid;ü.", 0, 12))
     }
 
-    fn number(&mut self) -> u64 {
+    pub(super) fn number(&mut self) -> u64 {
         let bits = self.below(64);
         self.next() >> bits
     }
 
-    fn body(&mut self) -> Bytes {
+    pub(super) fn body(&mut self) -> Bytes {
         self.text("{}\":1a ", 1, 9).into()
     }
 
-    fn if_match(&mut self) -> IfMatch {
+    pub(super) fn if_match(&mut self) -> IfMatch {
         match self.below(3) {
             0 => IfMatch::Absent,
             1 => IfMatch::Any,
@@ -68,7 +68,7 @@ impl Random {
         }
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 }

@@ -1,6 +1,6 @@
 //! The wire grammar: the only place that spells IoT Hub.
 //!
-//! [`vocabulary`] is what is said, free of protocol. [`mqtt`] and [`rest`] turn it into bytes (*say*) and back
+//! [`vocabulary`] is what is said, free of protocol. [`mqtt`], [`amqp`] and [`rest`] turn it into bytes (*say*) and back
 //! (*hear*): pure, total, inverse, next to each other, used by the client on one side and the hub on the other.
 //! Each fact carries its source; golden lines in `facts/*.txt` are read by tests of both directions.
 //!
@@ -8,11 +8,13 @@
 //! |---|---|
 //! | [`vocabulary`] | what devices and hubs say to each other |
 //! | [`mqtt`] | topics, filters, user name, client id |
+//! | [`amqp`] | link addresses and properties, messages on twin links, tokens, error conditions |
 //! | [`rest`] | the service API: calls and answers |
 //! | [`status`] | refusals, their bodies, and the errors clients make of them |
 //! | [`codes`] | the table of error codes |
 //! | [`version`] | api-versions |
 
+pub mod amqp;
 pub mod codes;
 pub mod mqtt;
 pub mod rest;
