@@ -1,0 +1,116 @@
+// REST requests of one hub: who asks, in which words, and what the answer means. The native side carries them.
+'use strict';
+
+const { anHourFromNow, errors } = require('azure-iot-common');
+const { native } = require('azure-iot-common/lib/native.js');
+const { connectionOptions } = require('azure-iot-common/lib/trust.js');
+const { refusal } = require('./refusal');
+const { Response } = require('./response');
+
+const { name, version } = require('../package.json');
+const USER_AGENT = `${name}/${version}`;
+
+/** How long before its end a token of Microsoft Entra ID is replaced, in ms. */
+const RENEW_BEFORE_MS = 9 * 60 * 1000;
+
+/** What Node refuses in the value of a header. */
+const UNSAYABLE = /[^\t\x20-\x7e\x80-\xff]/;
+
+class RestApiClient {
+  // Private, so that nothing prints a key.
+  #config;
+  #options = {};
+  #native;
+  #accessToken;
+
+  constructor(config) {
+    this.#config = config;
+  }
+
+  /** `done(err)` or `done(null, body, response)`; the body is parsed if it is JSON, else `''`. Wrong arguments throw. */
+  executeApiCall(method, path, headers, requestBody, done) {
+    const said = { ...headers };
+    const body = requestBody ? text(requestBody) : '';
+    if (this.#config.tokenCredential) {
+      this.#bearer().then((token) => this.#send(method, path, said, token, body, done)).catch(done);
+    } else {
+      this.#send(method, path, said, this.#token(), body, done);
+    }
+  }
+
+  updateSharedAccessSignature(sharedAccessSignature) {
+    if (!sharedAccessSignature) {
+      throw new ReferenceError(`sharedAccessSignature cannot be '${sharedAccessSignature}'`);
+    }
+    this.#config = { ...this.#config, sharedAccessSignature };
+  }
+
+  /** `ca`: trusted in place of the usual certificates. `http.agent`: only its proxy, if it names one, is used. */
+  setOptions(options) {
+    this.#options = { ...this.#options, ...options };
+    this.#native = undefined;
+  }
+
+  #send(method, path, headers, token, body, done) {
+    headers.Authorization = token;
+    headers['Request-Id'] = require('node:crypto').randomUUID();
+    headers['User-Agent'] = USER_AGENT;
+    const flat = [];
+    for (const [header, value] of Object.entries(headers)) {
+      const said = String(value);
+      if (UNSAYABLE.test(said)) throw unsayable(header);
+      flat.push(header, said);
+    }
+    this.#connection().send(method, path, flat, body, (err, answer, answerBody) => {
+      if (err) return done(err);
+      const response = new Response(answer.status, answer.headers, answerBody);
+      if (answer.status >= 300) return done(refusal(response, answerBody));
+      let result = '';
+      try {
+        result = parsed(response, answerBody);
+      } catch (malformed) {
+        return done(malformed);
+      }
+      return done(null, result, response);
+    });
+  }
+
+  #connection() {
+    const { host, x509 } = this.#config;
+    return (this.#native ??= new (native().NativeRest)(
+      host, connectionOptions({ ...this.#options, ...x509, agent: this.#options.http?.agent })));
+  }
+
+  #token() {
+    const given = this.#config.sharedAccessSignature;
+    return typeof given === 'string' ? given : given.extend(anHourFromNow());
+  }
+
+  async #bearer() {
+    const known = this.#accessToken;
+    if (!known || known.expiresOnTimestamp - Date.now() <= RENEW_BEFORE_MS) {
+      this.#accessToken = await this.#config.tokenCredential.getToken(this.#config.tokenScope);
+    }
+    if (!this.#accessToken) throw new errors.UnauthorizedError('AccessToken creation failed');
+    return `Bearer ${this.#accessToken.token}`;
+  }
+}
+
+/** What is sent for `body`: a string as it is, everything else as JSON. */
+function text(body) {
+  const said = typeof body === 'string' ? body : JSON.stringify(body);
+  if (said === undefined) throw new TypeError(`a ${typeof body} cannot be sent: it has no JSON`);
+  return said;
+}
+
+function parsed(response, body) {
+  const isJson = (response.headers['content-type'] ?? '').includes('application/json');
+  return body && isJson ? JSON.parse(body) : '';
+}
+
+function unsayable(header) {
+  const error = new TypeError(`Invalid character in header content ["${header}"]`);
+  return Object.assign(error, { code: 'ERR_INVALID_CHAR' });
+}
+
+module.exports = { RestApiClient };
