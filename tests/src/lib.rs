@@ -1,5 +1,6 @@
 //! What the tests share. Tests see public APIs, binaries and scripts only.
 
+pub mod bench;
 pub mod mqtt_peer;
 pub mod node;
 pub mod process;

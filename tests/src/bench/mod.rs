@@ -1,0 +1,144 @@
+//! Benchmarks: what the stack costs, next to its budgets.
+//!
+//! `cargo run --release -p tests --bin bench [-- [--quick] [--json FILE] [NAME…]]` prints a table; names are those of
+//! the figures. `--quick` does the same with a hundredth of the work, in seconds. Each benchmark runs in a process of
+//! its own and its hub in another, so that neither measures what an earlier one left behind. A figure is the median
+//! of several passes, shown with the smallest and the largest. Numbers never make it fail.
+//!
+//! | module | figures |
+//! |---|---|
+//! | [`devices`] | `device-memory` |
+//! | [`connections`] | `hub-memory` |
+//! | [`twins`] | `twins-memory`, `queries` |
+//! | [`patches`] | `patches` |
+//! | [`hub`] | the hub's process, and what it is asked |
+//! | [`lean`] | an MQTT client of almost no weight |
+//! | [`figure`] | figures and their table |
+
+pub mod connections;
+pub mod devices;
+pub mod figure;
+pub mod hub;
+pub mod lean;
+pub mod patches;
+pub mod twins;
+
+use std::error::Error;
+use std::process::{Command, ExitCode, Stdio};
+
+use figure::Figure;
+
+/// What can go wrong is told, not handled.
+pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// A hundredth, in seconds.
+    pub quick: bool,
+}
+
+impl Scale {
+    /// One of two.
+    pub fn pick<T>(self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
+    }
+}
+
+/// A benchmark: the figures it gives, and what gives them.
+struct Benchmark {
+    figures: &'static [&'static str],
+    run: fn(Scale) -> Outcome<Vec<Figure>>,
+}
+
+const BENCHMARKS: &[Benchmark] = &[
+    Benchmark { figures: &["device-memory"], run: devices::run },
+    Benchmark { figures: &["hub-memory"], run: connections::run },
+    Benchmark { figures: &["twins-memory", "queries"], run: twins::run },
+    Benchmark { figures: &["patches"], run: patches::run },
+];
+
+/// The command line.
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.first().map(String::as_str) {
+        Some(hub::ROLE) => hub::serve(arguments.get(1).map(String::as_str)),
+        Some(CHILD) => child(&arguments[1..]),
+        _ => all(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("bench: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The role in which this program runs one benchmark and prints its figures as JSON.
+const CHILD: &str = "one";
+
+fn child(arguments: &[String]) -> Outcome<()> {
+    let scale = Scale { quick: arguments.iter().any(|a| a == "--quick") };
+    let at: usize = arguments.first().ok_or("which?")?.parse()?;
+    let figures = (BENCHMARKS.get(at).ok_or("no such benchmark")?.run)(scale)?;
+    println!("{}", serde_json::Value::Array(figures.iter().map(Figure::to_json).collect()));
+    Ok(())
+}
+
+fn all(arguments: &[String]) -> Outcome<()> {
+    let (mut quick, mut file, mut names) = (false, None, Vec::new());
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--quick" => quick = true,
+            "--json" => file = Some(rest.next().ok_or("--json wants a file")?),
+            name if known(name) => names.push(name),
+            other => return Err(format!("'{other}' is none of {}", known_names().join(", ")).into()),
+        }
+    }
+    if cfg!(debug_assertions) {
+        eprintln!("bench: this is a debug build; its numbers say little");
+    }
+    let mut figures = Vec::new();
+    for (at, benchmark) in BENCHMARKS.iter().enumerate() {
+        if names.is_empty() || names.iter().any(|name| benchmark.figures.contains(name)) {
+            eprintln!("bench: {} …", benchmark.figures.join(", "));
+            figures.extend(in_a_child(at, quick)?);
+        }
+    }
+    print!("{}", figure::table(&figures));
+    if let Some(file) = file {
+        let json = serde_json::json!({
+            "quick": quick,
+            "cores": std::thread::available_parallelism().map_or(0, usize::from),
+            "figures": figures.iter().map(Figure::to_json).collect::<Vec<_>>(),
+        });
+        std::fs::write(file, format!("{json:#}\n"))?;
+    }
+    Ok(())
+}
+
+fn in_a_child(at: usize, quick: bool) -> Outcome<Vec<Figure>> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([CHILD, &at.to_string()]).args(quick.then_some("--quick")).stderr(Stdio::inherit());
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(format!("{} did not end well", BENCHMARKS[at].figures.join(", ")).into());
+    }
+    let figures: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout)?;
+    figures.iter().map(Figure::from_json).collect()
+}
+
+fn known(name: &str) -> bool {
+    known_names().contains(&name)
+}
+
+fn known_names() -> Vec<&'static str> {
+    BENCHMARKS.iter().flat_map(|benchmark| benchmark.figures).copied().collect()
+}
+
+/// A runtime, and what it runs.
+pub(crate) fn block_on<T>(future: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}
