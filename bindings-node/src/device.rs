@@ -1,9 +1,11 @@
 //! A device's or module's session, as JavaScript holds it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use napi_derive::napi;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use twin_device::{
     Builder, Client, Credential, DesiredChange, Device, DeviceId, Error, HostName, Key, Module, ModuleId,
     Object, Properties, Result, SasToken, State, Subscription, Transport,
@@ -77,6 +79,8 @@ pub struct NativeDevice {
     mailbox: Mailbox,
     rules: Rules,
     id: u32,
+    /// Reads the desired changes, if they are wanted.
+    pump: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[napi]
@@ -92,7 +96,7 @@ impl NativeDevice {
             runtime().spawn(pump(mailbox.clone(), id, states, |state| json!({ "state": say_state(&state) })));
             runtime().spawn(pump(mailbox, id, expiring, |at| json!({ "expiring": at.to_string() })));
         }
-        NativeDevice { client, mailbox: mailbox.clone(), rules, id }
+        NativeDevice { client, mailbox: mailbox.clone(), rules, id, pump: Mutex::new(None) }
     }
 
     /// Connects.
@@ -133,11 +137,35 @@ impl NativeDevice {
     /// From now on desired changes are events. Ends when they are watched.
     #[napi]
     pub fn watch(&self) {
-        let Ok(handle) = &self.client else { return };
+        let Ok(handle) = &self.client else {
+            let error = self.client.as_ref().err().map(failure);
+            let text = json!({ "desired": { "end": error } }).to_string();
+            return self.mailbox.post(Letter { to: self.id, text, body: None });
+        };
         // The first request runs the client's task, which wants a runtime.
         let _runtime = runtime().enter();
         let changes = on!(handle, c => c.desired());
-        runtime().spawn(pump_desired(self.mailbox.clone(), self.id, changes));
+        let pump = runtime().spawn(pump_desired(self.mailbox.clone(), self.id, changes));
+        self.stop_pump(Some(pump));
+    }
+
+    /// Desired changes are no events any more.
+    #[napi]
+    pub fn unwatch(&self) {
+        self.stop_pump(None);
+    }
+
+    /// What makes every request fail, as an outcome; nothing if all is well.
+    #[napi]
+    pub fn problem(&self) -> Option<String> {
+        self.client.as_ref().err().map(|error| outcome(Err(error.clone())))
+    }
+
+    fn stop_pump(&self, next: Option<JoinHandle<()>>) {
+        let mut pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = std::mem::replace(&mut *pump, next) {
+            old.abort();
+        }
     }
 
     /// Replaces the given token.

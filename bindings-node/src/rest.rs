@@ -27,6 +27,12 @@ impl NativeRest {
         NativeRest { client, mailbox: mailbox.clone() }
     }
 
+    /// What makes every request fail, as an outcome; nothing if all is well.
+    #[napi]
+    pub fn problem(&self) -> Option<String> {
+        self.client.as_ref().err().map(|error| outcome(Err(error.clone())))
+    }
+
     /// Sends one request. `headers` are names and values in turn. The letter's text is an outcome with `status` and
     /// `headers` (names and values in turn); its body is the answer's.
     #[napi]

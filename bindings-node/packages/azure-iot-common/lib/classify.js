@@ -53,9 +53,13 @@ function classOf(failure) {
   return BY_CODE[failure.codeName] ?? BY_STATUS[failure.status] ?? BY_KIND[failure.kind] ?? Error;
 }
 
+/** Where to give a CA certificate (twin-transport, tls.rs), and where in Node. */
+const RUST_ADVICE = '(--ca-file, SSL_CERT_FILE, option extra_ca_pem)';
+const NODE_ADVICE = '(setOptions({ca}), NODE_EXTRA_CA_CERTS, SSL_CERT_FILE)';
+
 /** An error as the official packages would give it, with what else is known about it as members. */
 function toError(failure) {
-  const error = new (classOf(failure))(failure.message);
+  const error = new (classOf(failure))(failure.message.replace(RUST_ADVICE, NODE_ADVICE));
   for (const fact of ['retryable', 'delivery', 'trackingId', 'retryAfterMs']) {
     if (failure[fact] !== undefined) error[fact] = failure[fact];
   }

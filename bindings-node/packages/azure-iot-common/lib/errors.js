@@ -4,27 +4,12 @@
 
 /** A class whose instances carry their own enumerable `name`, as the official ones do. */
 function define(name, ownName = name) {
-  const type = {
+  return {
     [name]: class extends Error {
       constructor(message) {
         super(message);
         this.name = ownName;
         this.message = message;
-      }
-    },
-  }[name];
-  return type;
-}
-
-/** A class whose second argument is kept as `innerError`. */
-function defineWith(member, name) {
-  return {
-    [name]: class extends Error {
-      constructor(message, value) {
-        super(message);
-        this.name = name;
-        this.message = message;
-        this[member] = value;
       }
     },
   }[name];
@@ -58,15 +43,15 @@ for (const name of [
   'BadDeviceResponseError',
   'GatewayTimeoutError',
   'DeviceTimeoutError',
+  'CloudToDeviceDetachedError',
+  'DeviceMethodsDetachedError',
+  'TwinDetachedError',
+  'TwinRequestError',
+  'OperationCancelledError',
+  'SecurityDeviceError',
 ]) {
   errors[name] = define(name);
 }
-for (const name of ['CloudToDeviceDetachedError', 'DeviceMethodsDetachedError', 'TwinDetachedError']) {
-  errors[name] = defineWith('innerError', name);
-}
-errors.TwinRequestError = defineWith('transportError', 'TwinRequestError');
-errors.OperationCancelledError = define('OperationCancelledError');
 errors.DeviceRegistrationFailedError = define('DeviceRegistrationFailedError', 'ProvisioningRegistrationFailedError');
-errors.SecurityDeviceError = define('SecurityDeviceError');
 
 module.exports = errors;

@@ -19,12 +19,15 @@ const EXPORTS = {
       report: ['string'],
       updateToken: ['string'],
     },
-    direct: { watch: [], setRetry: ['object', 'object', 'object'] },
+    direct: { watch: [], unwatch: [], setRetry: ['object', 'object', 'object'] },
   },
 };
 
 /** A timer that holds the process: the longest there is. */
 const HOLD_MS = 0x7fffffff;
+
+/** How the native side begins to say that it found no certificates at all (twin-transport, tls.rs). */
+const NOBODY_TRUSTED = 'no certificate is trusted';
 
 let exported;
 let mailbox;
@@ -79,6 +82,11 @@ function wrapClass(name, Native, { construct, methods, direct = {} }) {
     #native;
     constructor(...args) {
       this.#native = new Native(mailbox, ...check(name, construct, args));
+    }
+    /** What makes every request fail, if something does: an error or undefined. */
+    problem() {
+      const text = this.#native.problem();
+      return text ? toError(JSON.parse(text).failure) : undefined;
     }
     static ask(self, method, args) {
       return self.#native[method](...args);
@@ -168,8 +176,20 @@ function release() {
   if (--held === 0) clearInterval(holding);
 }
 
+/** An instance of an exported class, with connection options as its last argument. */
+function construct(name, args, options) {
+  const made = new (native()[name])(...args, options);
+  // A machine without certificates, a slim container say: Node brings its own, and so the official packages work there.
+  if (!options.extraCa && made.problem()?.message.startsWith(NOBODY_TRUSTED)) {
+    const extraCa = require('tls').rootCertificates;
+    return new (native()[name])(...args, { ...options, extraCa, systemTrust: false });
+  }
+  return made;
+}
+
 module.exports = {
   native,
+  construct,
   hold,
   release,
   toError,
