@@ -318,11 +318,11 @@ fn the_architecture_page_is_true() {
         let name = package["name"].as_str().expect("a name");
         assert!(page.contains(&format!("`{name}`")), "ARCHITECTURE.md does not name the crate {name}");
     }
-    // Every path in the code map exists.
-    for line in page.lines().filter(|line| line.starts_with("| `")) {
-        let place = line.split('`').nth(1).expect("a path between backticks");
-        if place.contains('/') {
-            assert!(root().join(place).exists(), "ARCHITECTURE.md names {place}, which does not exist");
+    // Every path between backticks exists, on this page and on the page of decisions.
+    let decisions = std::fs::read_to_string(root().join("docs/decisions.md")).expect("docs/decisions.md");
+    for place in [&page, &decisions].into_iter().flat_map(|text| text.split('`').skip(1).step_by(2)) {
+        if place.starts_with("twin-") && place.contains('/') {
+            assert!(root().join(place).exists(), "a page names {place}, which does not exist");
         }
     }
 }
