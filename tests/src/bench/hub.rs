@@ -25,8 +25,10 @@ pub const ROLE: &str = "hub";
 
 /// Identities that one bulk request creates.
 const BULK: usize = 100;
-/// Pieces of work inside the hub at a time.
-const AT_A_TIME: usize = 2048;
+/// Bulk requests inside the hub at a time; few, or what they are parsed into is what is measured.
+const BULKS_AT_A_TIME: usize = 8;
+/// Reports inside the hub at a time.
+const REPORTS_AT_A_TIME: usize = 512;
 
 /// A hub in a process of its own.
 pub struct HubProcess {
@@ -215,10 +217,11 @@ async fn answer(hub: &Arc<Hub>, question: &Value) -> Outcome<Value> {
         Some("metrics") => Ok(hub.metrics().into()),
         Some("fill") => {
             let count = number("count");
-            let created =
-                work(count.div_ceil(BULK), |n| create(hub.clone(), n * BULK..count.min((n + 1) * BULK)));
+            let created = work(count.div_ceil(BULK), BULKS_AT_A_TIME, |n| {
+                create(hub.clone(), n * BULK..count.min((n + 1) * BULK))
+            });
             let created = created.await? * BULK as f64;
-            let reported = work(count, |n| report(hub.clone(), n)).await?;
+            let reported = work(count, REPORTS_AT_A_TIME, |n| report(hub.clone(), n)).await?;
             Ok(json!({"created": created, "reported": reported}))
         }
         Some("query") => queries(hub, question["text"].as_str().unwrap_or_default(), number("times")).await,
@@ -226,8 +229,8 @@ async fn answer(hub: &Arc<Hub>, question: &Value) -> Outcome<Value> {
     }
 }
 
-/// Does pieces of work, many at a time; how many a second.
-async fn work<F>(count: usize, piece: impl Fn(usize) -> F) -> Outcome<f64>
+/// Does pieces of work, so many at a time; how many a second.
+async fn work<F>(count: usize, at_a_time: usize, piece: impl Fn(usize) -> F) -> Outcome<f64>
 where
     F: Future<Output = Outcome<()>> + Send + 'static,
 {
@@ -235,7 +238,7 @@ where
     let mut at_work = JoinSet::new();
     for n in 0..count {
         at_work.spawn(piece(n));
-        if at_work.len() >= AT_A_TIME
+        if at_work.len() >= at_a_time
             && let Some(done) = at_work.join_next().await
         {
             done??;
