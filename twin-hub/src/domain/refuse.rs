@@ -79,6 +79,14 @@ pub(crate) fn disabled(key: &TwinKey) -> Refusal {
     Refusal::new(HubCode::IOT_HUB_UNAUTHORIZED, format!("The device '{}' is disabled", key.device))
 }
 
+/// The credentials were changed after they were checked.
+pub(crate) fn changed_credentials(key: &TwinKey) -> Refusal {
+    Refusal::new(
+        HubCode::IOT_HUB_UNAUTHORIZED,
+        format!("The credentials of '{key}' were changed while it connected"),
+    )
+}
+
 /// The hub cannot do it now.
 pub(crate) fn unavailable(message: impl Into<String>) -> Refusal {
     Refusal::new(HubCode::SERVICE_UNAVAILABLE, message)

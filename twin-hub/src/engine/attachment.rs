@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 use twin_core::TwinKey;
-use twin_core::identity::Status;
+use twin_core::identity::{Identity, Status};
 use twin_core::wire::{Channel, Refusal};
 
 use super::memory::{Handle, Slot};
@@ -34,14 +34,18 @@ impl Engine {
     /// session or (clean) forgets it. Notices come through `notices`, which is bounded: when it is full, the
     /// connection is ended rather than waited for (the engine drops its sender, so the receiver ends): a device that
     /// cannot read reads its twin again after reconnecting.
+    ///
+    /// `judged` is the identity that was authenticated. If its credentials were changed since, or another one has its
+    /// name now, it is refused: the change ended connections before this one was there to be ended.
     pub(crate) async fn attach(
         &self,
-        key: &TwinKey,
+        judged: &Identity,
         clean_session: bool,
         model_id: Option<String>,
         notices: mpsc::Sender<Notice>,
     ) -> Result<Attachment, Refusal> {
         self.0.faults.suffer(Operation::Attach).await?;
+        let key = &judged.key();
         let (handle, slot, shared_key, record) = self.0.shared.find(key)?;
         self.check_enabled(key)?;
         if let Some(model_id) = model_id.filter(|m| m != record.model()) {
@@ -76,12 +80,17 @@ impl Engine {
             key: shared_key,
             generation,
         };
-        // Whoever disabled or deleted it before this line did not see the connection; whoever does after it, does.
+        // Who disabled, deleted or changed it before this line did not see the connection; who does after it, does.
         self.check_enabled(key)?;
-        let still_it = attachment
-            .slot()
-            .is_some_and(|s| s.live().is_some_and(|(k, _)| Arc::ptr_eq(&k, &attachment.key)));
-        if still_it { Ok(attachment) } else { Err(refuse::not_found(key)) }
+        let (_, _, current_key, record) = self.0.shared.find(key)?;
+        if !Arc::ptr_eq(&current_key, &attachment.key) {
+            return Err(refuse::not_found(key));
+        }
+        let current = record.identity();
+        if current.authentication != judged.authentication || current.generation_id != judged.generation_id {
+            return Err(refuse::changed_credentials(key));
+        }
+        Ok(attachment)
     }
 
     /// A module's connection needs its device to be enabled too.

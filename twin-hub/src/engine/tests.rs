@@ -128,7 +128,12 @@ impl Random {
     }
 }
 
+/// The identity, as authentication sees it.
+fn judged(engine: &Engine, name: &str) -> Arc<Identity> {
+    engine.identity(&key(name)).unwrap()
+}
+
 async fn attach(engine: &Engine, name: &str, clean: bool) -> (Attachment, channel::Receiver<Notice>) {
     let (notices, hears) = channel::channel(4);
-    (engine.attach(&key(name), clean, None, notices).await.unwrap(), hears)
+    (engine.attach(&judged(engine, name), clean, None, notices).await.unwrap(), hears)
 }

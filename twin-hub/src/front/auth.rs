@@ -20,6 +20,15 @@ use crate::policies::Policies;
 /// Why someone was not let in: for the log, never for the peer unless it proved who it is.
 pub(crate) type Reason = String;
 
+/// Who was let in.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    /// the identity as it was judged; attaching refuses if its credentials have changed since
+    pub(crate) identity: Arc<Identity>,
+    /// when it must leave again, if ever
+    pub(crate) until: Option<Timestamp>,
+}
+
 /// What judging needs to know.
 pub(crate) struct Judge<'f> {
     pub(crate) names: &'f HostNames,
@@ -35,7 +44,7 @@ impl Front {
 }
 
 impl Judge<'_> {
-    /// Lets a device or module in, or says why not. Answers when it must leave again, if ever.
+    /// Lets a device or module in, or says why not.
     ///
     /// `identity` looks identities up; `token` is the password, empty for certificates.
     pub(crate) fn device(
@@ -44,7 +53,7 @@ impl Judge<'_> {
         identity: impl Fn(&TwinKey) -> Option<Arc<Identity>>,
         token: &str,
         peer: &Peer,
-    ) -> Result<Option<Timestamp>, Reason> {
+    ) -> Result<Admission, Reason> {
         let found = identity(key).ok_or_else(|| format!("'{key}' does not exist"))?;
         let device = match key.module {
             None => Some(found.clone()),
@@ -58,7 +67,8 @@ impl Judge<'_> {
             None => return Err(format!("device '{}' does not exist", key.device)),
         }
         if token.is_empty() {
-            return self.certificate(key, &found, peer).map(|()| None);
+            self.certificate(key, &found, peer)?;
+            return Ok(Admission { identity: found, until: None });
         }
         let token = SasToken::parse(token).map_err(|e| format!("the password is no SAS token: {e}"))?;
         let resource = self.resource(&token, &path(key))?;
@@ -81,7 +91,7 @@ impl Judge<'_> {
                 }
             },
         }
-        Ok(Some(token.expiry().plus(MAX_CLOCK_SKEW)))
+        Ok(Admission { identity: found, until: Some(token.expiry().plus(MAX_CLOCK_SKEW)) })
     }
 
     /// Judges the token of a service call on `path` (without the query); answers what its policy may.
@@ -219,7 +229,7 @@ mod tests {
             Judge { names: &self.names, policies: &self.policies, device_cas: &self.device_cas, now: now() }
         }
 
-        fn device(&self, who: &str, token: &str) -> Result<Option<Timestamp>, Reason> {
+        fn device(&self, who: &str, token: &str) -> Result<Admission, Reason> {
             let key = match who.split_once('/') {
                 None => TwinKey::device(who).unwrap(),
                 Some((device, module)) => TwinKey::module(device, module).unwrap(),
@@ -283,7 +293,9 @@ mod tests {
         for (i, (who, token, expected)) in cases.into_iter().enumerate() {
             let found = world.device(who, &token);
             match (&found, expected) {
-                (Ok(until), Ok(())) => assert_eq!(until.is_none(), token.is_empty(), "case {i}: {who}"),
+                (Ok(admission), Ok(())) => {
+                    assert_eq!(admission.until.is_none(), token.is_empty(), "case {i}: {who}")
+                }
                 (Err(why), Err(says)) => assert!(why.contains(says), "case {i}: {who}: {why}"),
                 _ => panic!("case {i}: {who}: {found:?}, expected {expected:?}"),
             }

@@ -43,7 +43,7 @@ async fn devices_hear_what_they_subscribed_to_and_when_they_must_go() {
     assert!(matches!(module_hears.recv().await, Some(Notice::Revoked)));
     let (notices, _) = channel::channel(1);
     for name in ["d", "d/m"] {
-        let refusal = engine.attach(&key(name), true, None, notices.clone()).await.err().unwrap();
+        let refusal = engine.attach(&judged(&engine, name), true, None, notices.clone()).await.err().unwrap();
         assert_eq!(refusal.code.number, 401003, "{name}");
     }
     drop(second);
@@ -57,6 +57,43 @@ async fn devices_hear_what_they_subscribed_to_and_when_they_must_go() {
     create(&engine, "e").await;
     let (fourth, _) = attach(&engine, "e", false).await;
     assert!(!fourth.session_present, "another device under the same name has no session");
+}
+
+#[tokio::test]
+async fn who_changed_between_the_check_and_the_connection_is_refused() {
+    let engine = ephemeral();
+    create(&engine, "d").await;
+    create(&engine, "d/m").await;
+    let put = async |name: &str, keys: &str, reason: &str| {
+        let key = key(name);
+        let keys =
+            twin_core::auth::Key::from_bytes(keys.repeat(32).as_bytes()).unwrap().expose_base64().to_string();
+        let mut body = json!({"deviceId": "d", "statusReason": reason, "authentication": {
+            "type": "sas", "symmetricKey": {"primaryKey": keys, "secondaryKey": keys}}});
+        if let Some(module) = &key.module {
+            body["moduleId"] = module.as_str().into();
+        }
+        let call = Call::PutIdentity { key, if_match: IfMatch::Any, body: body.to_string().into() };
+        engine.call(call, API).await.unwrap();
+    };
+    let (notices, _) = channel::channel(1);
+    for name in ["d", "d/m"] {
+        put(name, "a", "").await;
+        let before = judged(&engine, name);
+        put(name, "a", "the keys are the same").await;
+        engine.attach(&before, true, None, notices.clone()).await.unwrap();
+        put(name, "b", "").await;
+        let refusal = engine.attach(&before, true, None, notices.clone()).await.err().unwrap();
+        assert_eq!(refusal.code.number, 401003, "{name}: {}", refusal.message);
+        assert_eq!(twin(&engine, name).await.unwrap()["connectionState"], "Disconnected");
+    }
+    // another device under the same name, with the same keys
+    put("d", "a", "").await;
+    let before = judged(&engine, "d");
+    delete(&engine, "d").await;
+    create(&engine, "d").await;
+    put("d", "a", "").await;
+    assert!(engine.attach(&before, true, None, notices).await.is_err());
 }
 
 #[tokio::test]

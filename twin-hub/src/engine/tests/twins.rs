@@ -46,8 +46,8 @@ async fn lists_statistics_and_what_is_not_served() {
     let refusal = engine.call(Call::ListModules(key("x").device), API).await.unwrap_err();
     assert_eq!(refusal.code.number, 404001);
     let (notices, _hears) = channel::channel(1);
-    let _attached = engine.attach(&key("a"), true, None, notices.clone()).await.unwrap();
-    let _module = engine.attach(&key("a/m1"), true, None, notices).await.unwrap();
+    let _attached = engine.attach(&judged(&engine, "a"), true, None, notices.clone()).await.unwrap();
+    let _module = engine.attach(&judged(&engine, "a/m1"), true, None, notices).await.unwrap();
     let statistics = json_of(engine.call(Call::DeviceStatistics, API).await).unwrap();
     assert_eq!(statistics, json!({"totalDeviceCount": 3, "enabledDeviceCount": 2, "disabledDeviceCount": 1}));
     let statistics = json_of(engine.call(Call::ServiceStatistics, API).await).unwrap();
@@ -79,9 +79,12 @@ async fn a_model_announced_is_in_the_twin() {
     create(&engine, "d").await;
     let (notices, _hears) = channel::channel(1);
     let model = Some("dtmi:com:example:Pump;1".to_owned());
-    let attached = engine.attach(&key("d"), true, model, notices.clone()).await.unwrap();
+    let attached = engine.attach(&judged(&engine, "d"), true, model, notices.clone()).await.unwrap();
     assert_eq!(twin(&engine, "d").await.unwrap()["modelId"], "dtmi:com:example:Pump;1");
     drop(attached);
     let too_long = Some("x".repeat(129));
-    assert_eq!(engine.attach(&key("d"), true, too_long, notices).await.err().unwrap().code.status, 400);
+    assert_eq!(
+        engine.attach(&judged(&engine, "d"), true, too_long, notices).await.err().unwrap().code.status,
+        400
+    );
 }

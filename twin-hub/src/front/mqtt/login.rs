@@ -168,23 +168,24 @@ async fn admit(front: &Front, connect: Connect, peer: &Peer) -> Result<(Admitted
         let why = format!("user name is for hub '{}'; this hub is {}", login.host, front.names);
         return Err(denied(why));
     }
-    let expiry =
+    let admission =
         front.judge().device(device, |key| front.engine.identity(key), &password, peer).map_err(denied)?;
-    let until = expiry.map(|expiry| {
+    let until = admission.until.map(|expiry| {
         let left = expiry.ticks().saturating_sub(front.now().ticks());
         // Ticks are 100 ns. A token may live for centuries; the timer's range ends earlier.
         Instant::now() + Duration::from_nanos(left.saturating_mul(100)).min(LONGEST_STAY)
     });
     let (sender, notices) = mpsc::channel(MAX_NOTICES);
-    let attachment =
-        front.engine.attach(device, connect.clean_session, login.model_id, sender).await.map_err(
-            |refusal| match refusal.code.status {
-                500.. => {
-                    Refused(ConnectReturnCode::ServiceUnavailable, format!("'{device}': {}", refusal.message))
-                }
-                _ => denied(refusal.message),
-            },
-        )?;
+    let attachment = front
+        .engine
+        .attach(&admission.identity, connect.clean_session, login.model_id, sender)
+        .await
+        .map_err(|refusal| match refusal.code.status {
+            500.. => {
+                Refused(ConnectReturnCode::ServiceUnavailable, format!("'{device}': {}", refusal.message))
+            }
+            _ => denied(refusal.message),
+        })?;
     let session_present = attachment.session_present && !connect.clean_session;
     let will = connect.last_will.and_then(|will| {
         let size = will.message.len();
