@@ -41,6 +41,9 @@ pub struct Limits {
     pub http_idle_time: Duration,
     /// How long an HTTP request's body may take. Default 30 s.
     pub http_body_time: Duration,
+    /// Bytes of HTTP request bodies held at a time, of all callers; what is over that waits, for as long as a body may
+    /// take, and is then refused with 503. A body of unknown length counts as the longest. Default 64 MiB.
+    pub max_request_bytes: usize,
     /// Bytes that may wait to be sent to one MQTT client; one more and it is disconnected. Default 1 MiB.
     pub max_unsent_bytes: usize,
     /// Longest MQTT keep-alive granted, and what 0 (none) means; the hub waits one and a half times as long.
@@ -61,6 +64,7 @@ impl Default for Limits {
             stall_time: Duration::from_secs(30),
             http_idle_time: Duration::from_secs(60),
             http_body_time: Duration::from_secs(30),
+            max_request_bytes: 64 * 1024 * 1024,
             max_unsent_bytes: 1024 * 1024,
             max_keep_alive: Duration::from_secs(1177),
             close_time: Duration::from_secs(5),

@@ -339,7 +339,11 @@ impl Engine {
     /// What is counted, for metrics and statistics.
     pub(crate) fn figures(&self) -> Figures {
         let connected = self.0.shared.sessions.connected_devices();
-        self.0.shared.metrics.figures(self.0.shared.memory.counts(), connected)
+        Figures {
+            queued_bytes: QUEUE_BYTES - self.0.room.available_permits(),
+            queries: QUERIES_AT_A_TIME - self.0.queries.available_permits(),
+            ..self.0.shared.metrics.figures(self.0.shared.memory.counts(), connected)
+        }
     }
 
     /// Faults that tests inject.

@@ -106,6 +106,7 @@ impl Hub {
             names: HostNames::new(names),
             device_cas,
             room: Arc::new(Semaphore::new(builder.limits.max_connections)),
+            bodies: Semaphore::new(builder.limits.max_request_bytes.min(Semaphore::MAX_PERMITS)),
             handshakes: Semaphore::new(builder.limits.max_handshakes),
             limits: builder.limits,
             clock: builder.clock,

@@ -141,11 +141,49 @@ async fn calls_that_cannot_be_served() {
         assert!(answer.header("iothub-errorcode").is_some(), "{what}: {answer:?}");
         assert!(answer.json()["Message"].as_str().unwrap().starts_with("ErrorCode:"), "{what}: {answer:?}");
     }
+    let answer = world.call("DELETE", "/twins/d", "").await;
+    assert_eq!(answer.header("allow"), Some("GET, PATCH, PUT"), "{answer:?}");
     let stale =
         [("Authorization", world.policy_token("service")), ("If-Match", "\"AAAAAAAAAAk=\"".to_owned())];
     let stale: Vec<(&str, &str)> = stale.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let answer = world.call_with("PATCH", "/twins/d", &stale, r#"{"tags":{}}"#).await;
     assert_refused("a stale etag", &answer, 412, "PreconditionFailed");
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_much_are_refused_before_they_come() {
+    let world = hub_with(|builder| {
+        let mut limits = twin_hub::Limits::default();
+        limits.max_request_bytes = 1000;
+        limits.http_body_time = std::time::Duration::from_secs(3);
+        builder.limits(limits)
+    })
+    .await;
+    world.device("d").await;
+    let authorization = world.policy_token("iothubowner");
+    let head = |more: &str| {
+        format!(
+            "PATCH /twins/d?api-version=2021-04-12 HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n{more}\r\n"
+        )
+    };
+    // Neither waits for bytes that it would throw away.
+    for more in ["Content-Length: 99999999999\r\n", "Content-Length: 1048577\r\nExpect: 100-continue\r\n"] {
+        let answer = world.raw_http(head(more)).await;
+        assert_refused(more, &answer, 413, "MessageTooLarge");
+        assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
+    }
+    // Who holds all the room for bodies without sending one keeps others waiting until it is given up, no longer.
+    let mut greedy = world.tls().await;
+    greedy.write_all(head("Content-Length: 1000\r\nExpect: 100-continue\r\n").as_bytes()).await.unwrap();
+    let mut invited = [0; 21];
+    soon("the invitation", greedy.read_exact(&mut invited)).await.unwrap();
+    assert_eq!(&invited, b"HTTP/1.1 100 Continue");
+    let answer = world.call("PATCH", "/twins/d", r#"{"tags":{"a":1}}"#).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let mut rest = Vec::new();
+    soon("the end of the greedy one", greedy.read_to_end(&mut rest)).await.unwrap();
+    assert!(String::from_utf8_lossy(&rest).contains("HTTP/1.1 400"), "{rest:?}");
+    assert_eq!(world.call("GET", "/twins/d", "").await.status, 200, "no body needs no room");
 }
 
 #[tokio::test]
@@ -261,7 +299,7 @@ async fn health_and_metrics() {
     for path in ["/health", "/metrics"] {
         let answer =
             world.raw_http(format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")).await;
-        assert_eq!(answer.status, 405, "{path}");
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{path}");
     }
 }
 

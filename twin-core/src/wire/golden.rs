@@ -226,6 +226,7 @@ fn rest_answers() {
                 message: e.message().to_owned(),
                 tracking_id: e.tracking_id().unwrap().to_owned(),
                 retry_after: e.retry_after().map(|wait| wait.as_secs() as u32),
+                allowed_methods: None,
             });
             assert_eq!(rest::say_answer(&answer, now), response, "{line:?}");
         }

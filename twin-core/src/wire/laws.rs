@@ -230,6 +230,7 @@ fn refusals_are_heard_as_said_on_every_protocol() {
             message: format!("x{}x", r.text("a ;:\"\\{}ü'-", 0, 30)),
             tracking_id: r.text("0123456789abcdef", 1, 32),
             retry_after: r.maybe(|r| r.below(100) as u32),
+            allowed_methods: None,
         };
         let meant = Error::from(refusal.clone());
         let device = status::device_error(refusal.code.status, refusal.device_body(now).as_bytes());

@@ -24,6 +24,7 @@ const CONTENT_TYPE: &str = "content-type";
 const JSON: &str = "application/json; charset=utf-8";
 const ETAG: &str = "etag";
 const IF_MATCH: &str = "if-match";
+const ALLOW: &str = "allow";
 const RETRY_AFTER: &str = "retry-after";
 const CONTINUATION: &str = "x-ms-continuation";
 const MAX_ITEM_COUNT: &str = "x-ms-max-item-count";
@@ -231,7 +232,7 @@ pub fn hear<'h>(
         Found::Route { operation, name, ids } => (operation, name, ids),
         Found::OtherMethods(allowed) => {
             let text = format!("'{}' is not allowed on this path; allowed are: {allowed}", shown(method));
-            return Err(Refusal::new(HubCode::GENERIC_METHOD_NOT_ALLOWED, text));
+            return Err(Refusal::new(HubCode::GENERIC_METHOD_NOT_ALLOWED, text).allowing(allowed));
         }
         Found::Nothing => {
             let text = format!("IoT Hub has no path '{}'", shown(path));
@@ -305,6 +306,9 @@ pub fn say_answer(answer: &Result<Answer, Refusal>, now: crate::Timestamp) -> Re
             headers.push(header(ERROR_CODE, refusal.code.name));
             if let Some(seconds) = refusal.retry_after {
                 headers.push(header(RETRY_AFTER, &seconds.to_string()));
+            }
+            if let Some(methods) = &refusal.allowed_methods {
+                headers.push(header(ALLOW, methods));
             }
             (refusal.code.status, Bytes::from(refusal.rest_body(now)))
         }

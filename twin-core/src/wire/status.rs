@@ -22,6 +22,7 @@ const MAX_RETRY_AFTER_SECONDS: u64 = 24 * 60 * 60;
 
 /// A hub's refusal of one request, before it is put into a protocol's form.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// Which row of the table.
     pub code: HubCode,
@@ -31,12 +32,25 @@ pub struct Refusal {
     pub tracking_id: String,
     /// How long to wait before trying again, in seconds; for 429 and 503.
     pub retry_after: Option<u32>,
+    /// The methods that the path has, comma-separated; for 405 over HTTP, whose answer must name them (RFC 9110, 15.5.6).
+    pub allowed_methods: Option<String>,
 }
 
 impl Refusal {
     /// A refusal with an empty tracking id; the front door fills it in.
     pub fn new(code: HubCode, message: impl Into<String>) -> Self {
-        Refusal { code, message: message.into(), tracking_id: String::new(), retry_after: None }
+        Refusal {
+            code,
+            message: message.into(),
+            tracking_id: String::new(),
+            retry_after: None,
+            allowed_methods: None,
+        }
+    }
+
+    /// The path has other methods; these.
+    pub fn allowing(self, methods: impl Into<String>) -> Self {
+        Refusal { allowed_methods: Some(methods.into()), ..self }
     }
 
     /// Asks the client to wait, in seconds.

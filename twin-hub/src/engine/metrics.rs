@@ -31,6 +31,10 @@ pub(crate) struct Figures {
     pub(crate) writes: u64,
     /// writes refused by the domain or the store
     pub(crate) refusals: u64,
+    /// bytes of changes that wait for the writer or are being written
+    pub(crate) queued_bytes: usize,
+    /// queries being answered
+    pub(crate) queries: usize,
     /// D2C messages accepted
     pub(crate) telemetry: u64,
     /// bytes of D2C messages accepted
@@ -52,6 +56,7 @@ impl Metrics {
         self.telemetry_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Everything but the queues, which the engine knows.
     pub(super) fn figures(&self, counts: &Counts, connected_devices: usize) -> Figures {
         Figures {
             devices: counts.devices.load(Ordering::Relaxed),
@@ -61,6 +66,8 @@ impl Metrics {
             batches: self.batches.load(Ordering::Relaxed),
             writes: self.writes.load(Ordering::Relaxed),
             refusals: self.refusals.load(Ordering::Relaxed),
+            queued_bytes: 0,
+            queries: 0,
             telemetry: self.telemetry.load(Ordering::Relaxed),
             telemetry_bytes: self.telemetry_bytes.load(Ordering::Relaxed),
         }

@@ -146,6 +146,18 @@ fn render_engine(text: &mut String, engine: &Figures) {
         ),
         ("modules", "gauge", "Modules registered.", engine.modules as u64),
         ("devices_connected", "gauge", "Devices connected.", engine.connected_devices as u64),
+        (
+            "write_queue_bytes",
+            "gauge",
+            "Bytes of changes that wait for the disk, overhead included; senders wait beyond 64 MiB.",
+            engine.queued_bytes as u64,
+        ),
+        (
+            "queries_running",
+            "gauge",
+            "Queries being answered; at most 8, others wait.",
+            engine.queries as u64,
+        ),
         ("store_batches_total", "counter", "Batches made durable, each with one sync.", engine.batches),
         ("store_writes_total", "counter", "Writes made durable in those batches.", engine.writes),
         ("store_refusals_total", "counter", "Writes refused by a rule or the store.", engine.refusals),
@@ -186,7 +198,7 @@ mod tests {
         metrics.closed(Door::MqttWs);
         metrics.refused(HubCode::ARGUMENT_INVALID);
         count(&metrics.twin_reads);
-        let text = metrics.render(&Figures { batches: 7, ..Figures::default() });
+        let text = metrics.render(&Figures { batches: 7, queued_bytes: 9, ..Figures::default() });
         for line in [
             "twin_hub_connections{protocol=\"mqtt-ws\"} 1",
             "twin_hub_connections_total{protocol=\"mqtt-ws\"} 2",
@@ -195,6 +207,8 @@ mod tests {
             "# TYPE twin_hub_twin_reads_total counter",
             "twin_hub_twin_reads_total 1",
             "twin_hub_store_batches_total 7",
+            "twin_hub_write_queue_bytes 9",
+            "twin_hub_queries_running 0",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }

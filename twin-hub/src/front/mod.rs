@@ -48,6 +48,8 @@ pub(crate) struct Front {
     pub(crate) tls: TlsAcceptor,
     /// one permit per connection
     pub(crate) room: Arc<Semaphore>,
+    /// one permit per byte of request bodies
+    pub(crate) bodies: Semaphore,
     /// one permit per handshake
     pub(crate) handshakes: Semaphore,
 }

@@ -88,3 +88,15 @@ async fn a_model_announced_is_in_the_twin() {
         400
     );
 }
+
+#[tokio::test]
+async fn the_queues_are_told() {
+    let engine = ephemeral();
+    let queues = || (engine.figures().queued_bytes, engine.figures().queries);
+    assert_eq!(queues(), (0, 0));
+    let room = engine.0.room.acquire_many(5000).await.unwrap();
+    let query = engine.0.queries.acquire().await.unwrap();
+    assert_eq!(queues(), (5000, 1));
+    drop((room, query));
+    assert_eq!(queues(), (0, 0));
+}

@@ -2,7 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use twin_core::wire::{HubCode, Refusal};
 
@@ -15,8 +16,38 @@ const MAX_BODY: usize = 1024 * 1024;
 /// never see the answer, so what it sends is taken if that is cheap.
 const MAX_DISCARDED: usize = 8 * 1024 * 1024;
 
-/// A body, or the refusal it deserves; the connection is not fit for another request after one.
-pub(super) async fn read(front: &Front, mut body: Incoming) -> Result<Bytes, Refusal> {
+/// A body, and the room it takes for as long as it is held.
+pub(super) struct Body<'f> {
+    pub(super) bytes: Bytes,
+    _room: SemaphorePermit<'f>,
+}
+
+/// A body, or the refusal it deserves; the connection is not fit for another request after one. `asks`: the peer
+/// waits to be told whether to send.
+pub(super) async fn read(front: &Front, mut body: Incoming, asks: bool) -> Result<Body<'_>, Refusal> {
+    let deadline = Instant::now() + front.limits.http_body_time;
+    let size = body.size_hint();
+    if size.lower() > MAX_BODY as u64 {
+        if !asks && size.lower() <= MAX_DISCARDED as u64 {
+            discard(deadline, &mut body).await;
+        }
+        return Err(too_large());
+    }
+    let bytes = size.upper().map_or(MAX_BODY, |upper| upper as usize).min(front.limits.max_request_bytes);
+    let room = tokio::time::timeout_at(deadline, front.bodies.acquire_many(bytes as u32)).await;
+    let Ok(Ok(_room)) = room else {
+        let why = "The hub holds as many requests as it can; try again";
+        return Err(Refusal::new(HubCode::SERVICE_UNAVAILABLE, why).after(1));
+    };
+    let bytes = read_all(front, body).await?;
+    Ok(Body { bytes, _room })
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(HubCode::MESSAGE_TOO_LARGE, format!("the request's body is over {MAX_BODY} bytes"))
+}
+
+async fn read_all(front: &Front, mut body: Incoming) -> Result<Bytes, Refusal> {
     let deadline = Instant::now() + front.limits.http_body_time;
     let bad = |why: String| Refusal::new(HubCode::GENERIC_BAD_REQUEST, why);
     let mut whole = BytesMut::new();
@@ -34,11 +65,10 @@ pub(super) async fn read(front: &Front, mut body: Incoming) -> Result<Bytes, Ref
         if whole.len() + data.len() > MAX_BODY {
             drop(whole);
             discard(deadline, &mut body).await;
-            let why = format!("the request's body is over {MAX_BODY} bytes");
-            return Err(Refusal::new(HubCode::MESSAGE_TOO_LARGE, why));
+            return Err(too_large());
         }
         // Nearly every body is one frame: that one is shared, not copied.
-        if whole.is_empty() && hyper::body::Body::is_end_stream(&body) {
+        if whole.is_empty() && body.is_end_stream() {
             return Ok(data.clone());
         }
         whole.extend_from_slice(data);

@@ -1,7 +1,7 @@
 //! `/health` and `/metrics`, for those who run the hub.
 
 use hyper::Method;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{ALLOW, AUTHORIZATION, HeaderValue};
 use twin_core::auth::Permissions;
 use twin_core::wire::{HubCode, Refusal};
 
@@ -13,7 +13,7 @@ pub(super) const METRICS: &str = "/metrics";
 /// 200 while the hub serves, 503 while it stops or its store has failed.
 pub(super) fn health(front: &Front, request: &Request) -> Response {
     if !readable(request) {
-        return plain(405, "text/plain", "GET or HEAD\n");
+        return not_readable();
     }
     let stopping = front.signal.borrow().stopping;
     let (status, word) = match front.engine.health() {
@@ -30,7 +30,7 @@ pub(super) fn health(front: &Front, request: &Request) -> Response {
 /// tell about the fleet.
 pub(super) fn metrics(front: &Front, peer: &Peer, request: &Request) -> Response {
     if !readable(request) {
-        return plain(405, "text/plain", "GET or HEAD\n");
+        return not_readable();
     }
     if !peer.address.ip().to_canonical().is_loopback() {
         let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -48,6 +48,12 @@ pub(super) fn metrics(front: &Front, peer: &Peer, request: &Request) -> Response
         }
     }
     plain(200, "text/plain; version=0.0.4", front.metrics.render(&front.engine.figures()))
+}
+
+fn not_readable() -> Response {
+    let mut response = plain(405, "text/plain", "GET or HEAD\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
 }
 
 fn readable(request: &Request) -> bool {

@@ -29,11 +29,12 @@ pub(super) async fn call(front: &Front, peer: &Peer, request: Request) -> Result
         Ok(rights) => rights,
         Err(refusal) => return Ok(refuse_early(front, peer, &head, body, refusal).await),
     };
-    let body = match body::read(front, body).await {
+    let asks_first = head.headers.contains_key(EXPECT);
+    let body = match body::read(front, body, asks_first).await {
         Ok(body) => body,
         Err(refusal) => return Ok(closing(refuse(front, peer, refusal))),
     };
-    let answer = done(front, rights, &head, body).await;
+    let answer = done(front, rights, &head, body.bytes.clone()).await;
     if let Some(RequestFault::LoseAnswer) = fault {
         return Err(CutHere);
     }
