@@ -15,6 +15,9 @@ const DENSE_ROWS: usize = PAGE_ROWS / 2;
 /// Below how many rows an array becomes sparse again.
 const SPARSE_ROWS: usize = PAGE_ROWS / 8;
 
+/// Rows that are fewer than one in so many are looked up, instead of going through the column.
+pub(super) const FEW: u64 = 16;
+
 /// Row handle → value, in pages.
 #[derive(Debug)]
 pub(super) struct Column<T> {
@@ -74,7 +77,7 @@ impl<T: Copy + Default> Column<T> {
 
     /// The rows whose value passes `test`. Rows outside of `within` may be left out.
     pub(super) fn select(&self, within: Option<&RoaringBitmap>, test: impl Fn(T) -> bool) -> RoaringBitmap {
-        if let Some(within) = within.filter(|within| within.len() < self.len() / 16) {
+        if let Some(within) = within.filter(|within| within.len() < self.len() / FEW) {
             let passes = |handle: &u32| self.get(*handle).is_some_and(&test);
             return within.iter().filter(passes).collect();
         }

@@ -3,14 +3,19 @@
 //! A condition is true, false or undefined on a row, and `NOT` turns the first two around. So the planner asks for
 //! either the rows where an expression is true or those where it is false, and never complements a set: the rows
 //! where `x != 'v'` is true are those with another string than `'v'`, not all others.
+//!
+//! A plan is made under the index's lock, so the values it looks at are counted and bounded
+//! ([`Rules::max_plan_values`](super::strings::Rules)); what is left then is checked row by row, without the lock.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::ops::Bound;
 
 use roaring::RoaringBitmap;
 use twin_core::query::{BinaryOp, Constant, Expr, Function, Path};
 
+use super::column::FEW;
 use super::paths::ROOT;
 use super::values::{Values, union};
 use super::{INDEXED_FIELDS, Index};
@@ -37,7 +42,8 @@ impl Index {
             let disconnected = &self.all - &connected;
             Values::of_two_strings([("Connected", connected), ("Disconnected", disconnected)])
         });
-        let planner = Planner { index: self, presence: presence.as_ref(), nothing: &Values::default() };
+        let left = Cell::new(self.rules.max_plan_values);
+        let planner = Planner { index: self, presence: presence.as_ref(), nothing: &Values::default(), left };
         match planner.truth(condition, true, None) {
             Some(set) => Plan::Rows { rows: set.rows.into_owned(), exact: set.exact },
             None => Plan::Scan,
@@ -79,6 +85,8 @@ struct Planner<'i> {
     /// `connectionState`, if the condition asks for it
     presence: Option<&'i Values>,
     nothing: &'i Values,
+    /// how many more values may be looked at
+    left: Cell<u64>,
 }
 
 impl<'i> Planner<'i> {
@@ -149,6 +157,7 @@ impl<'i> Planner<'i> {
             }
             (Function::StartsWith, [Expr::Path(path), Expr::Constant(Constant::String(prefix))]) => {
                 let strings = &self.values(path)?.strings;
+                self.spend(strings.rows().len(), within)?;
                 let set = Set::found(strings.starting_with(prefix, within));
                 Some(if want { set } else { set.rest_of(Cow::Borrowed(strings.rows())) })
             }
@@ -176,10 +185,10 @@ impl<'i> Planner<'i> {
                 Set::empty()
             }
             (Expr::Path(path), _, Expr::Constant(constant)) => {
-                Some(self.compare(self.values(path)?, op, constant, want, within))
+                self.compare(self.values(path)?, op, constant, want, within)
             }
             (Expr::Constant(constant), _, Expr::Path(path)) if mirrored(op).is_some() => {
-                Some(self.compare(self.values(path)?, mirrored(op)?, constant, want, within))
+                self.compare(self.values(path)?, mirrored(op)?, constant, want, within)
             }
             _ => self.operands_present(&[left, right]),
         }
@@ -193,18 +202,19 @@ impl<'i> Planner<'i> {
         constant: &Constant,
         want: bool,
         within: Option<&RoaringBitmap>,
-    ) -> Set<'i> {
+    ) -> Option<Set<'i>> {
         let (set, domain) = match op {
             BinaryOp::Eq | BinaryOp::Ne => (
-                self.equal(values, std::slice::from_ref(constant), within),
+                self.equal(values, std::slice::from_ref(constant), within)?,
                 equality_domain(values, constant),
             ),
             BinaryOp::In | BinaryOp::Nin => match constant {
-                Constant::Array(items) => (self.equal(values, items, within), values.primitives()),
-                _ => return Set::found((RoaringBitmap::new(), true)),
+                Constant::Array(items) => (self.equal(values, items, within)?, values.primitives()),
+                _ => return Set::empty(),
             },
             _ => match constant {
                 Constant::Number(limit) => {
+                    self.spend(values.numbers.len(), within)?;
                     let rows = values
                         .numbers
                         .select(within, |n| n.partial_cmp(limit).is_some_and(|order| in_order(op, order)));
@@ -212,20 +222,26 @@ impl<'i> Planner<'i> {
                 }
                 Constant::String(limit) => {
                     let (low, high) = bounds(op, limit);
+                    self.spend(values.strings.rows().len(), within)?;
                     (
                         Set::found(values.strings.range(low, high, within)),
                         Cow::Borrowed(values.strings.rows()),
                     )
                 }
-                _ => return Set::found((RoaringBitmap::new(), true)),
+                _ => return Set::empty(),
             },
         };
         let positive = !matches!(op, BinaryOp::Ne | BinaryOp::Nin);
-        if want == positive { set } else { set.rest_of(domain) }
+        Some(if want == positive { set } else { set.rest_of(domain) })
     }
 
     /// Rows with a value equal to one of the constants.
-    fn equal(&self, values: &'i Values, constants: &[Constant], within: Option<&RoaringBitmap>) -> Set<'i> {
+    fn equal(
+        &self,
+        values: &'i Values,
+        constants: &[Constant],
+        within: Option<&RoaringBitmap>,
+    ) -> Option<Set<'i>> {
         let mut set = Set { rows: Cow::Owned(RoaringBitmap::new()), exact: true };
         let (mut texts, mut numbers) = (Vec::new(), Vec::new());
         for constant in constants {
@@ -238,11 +254,15 @@ impl<'i> Planner<'i> {
             }
         }
         if !texts.is_empty() {
+            // Posting lists are at hand; keys are gone through.
+            let looked_at = if values.strings.is_listed() { 0 } else { values.strings.rows().len() };
+            self.spend(looked_at, within)?;
             let (rows, exact) = values.strings.equal(&texts, within, &self.index.rules);
             set.exact = exact;
             set.rows = either(set.rows, Cow::Owned(rows));
         }
         if !numbers.is_empty() {
+            self.spend(values.numbers.len(), within)?;
             let rows = match numbers[..] {
                 [number] => values.numbers.select(within, |n| n == number),
                 _ => {
@@ -252,7 +272,15 @@ impl<'i> Planner<'i> {
             };
             set.rows = either(set.rows, Cow::Owned(rows));
         }
-        set
+        Some(set)
+    }
+
+    /// Pays for looking at so many values, or at those `within` if a column goes by them; `None` if that is too many.
+    fn spend(&self, values: u64, within: Option<&RoaringBitmap>) -> Option<()> {
+        let few = within.map(RoaringBitmap::len).filter(|within| *within < values / FEW);
+        let cost = few.unwrap_or(values);
+        self.left.set(self.left.get().checked_sub(cost)?);
+        Some(())
     }
 
     /// Rows that have every path in the operands: where one is missing, the comparison or call is undefined.

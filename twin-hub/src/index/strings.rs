@@ -10,19 +10,24 @@ use roaring::RoaringBitmap;
 use super::column::Column;
 use super::posting::Posting;
 
-/// When a path's strings change from posting lists to keys, and how those are hashed: the same for a whole index.
+/// When a path's strings change from posting lists to keys, how those are hashed, and what a plan may cost: the same for
+/// a whole index.
 #[derive(Debug)]
 pub(super) struct Rules {
     /// most different values with a posting list each; a value costs about 100 bytes
     pub(super) max_values: usize,
     /// from how many different values on a path is checked for being mostly unique
     pub(super) min_unique_values: usize,
+    /// most values that one plan looks at, row by row or in posting lists
+    pub(super) max_plan_values: u64,
     pub(super) hasher: RandomState,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { max_values: 50_000, min_unique_values: 4096, hasher: RandomState::new() }
+        // A plan keeps the writer waiting: 64 columns of a million rows take about a tenth of a second.
+        let max_plan_values = 64_000_000;
+        Rules { max_values: 50_000, min_unique_values: 4096, max_plan_values, hasher: RandomState::new() }
     }
 }
 

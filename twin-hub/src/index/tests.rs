@@ -294,6 +294,8 @@ fn small(seed: u64) -> Index {
         1 => Rules { min_unique_values: 3, ..Rules::default() },
         _ => Rules { max_values: 5, ..Rules::default() },
     };
+    let max_plan_values = if seed.is_multiple_of(11) { 60 } else { u64::MAX };
+    let rules = Rules { max_plan_values, ..rules };
     let paths = if seed.is_multiple_of(7) { Paths::with_limit(20) } else { Paths::new() };
     Index::with(paths, rules)
 }
@@ -321,6 +323,35 @@ fn plans_agree_with_a_scan_under_random_updates() {
     }
     // The index has to be of use, not only right.
     assert!(answered * 10 > asked * 7 && exact * 10 > asked * 2, "{answered} and {exact} of {asked}");
+}
+
+#[test]
+fn a_plan_looks_at_no_more_than_it_may() {
+    let rules = Rules { max_plan_values: 1000, min_unique_values: 3, ..Rules::default() };
+    let mut model = Model::new(Index::with(Paths::new(), rules));
+    for n in 0..100 {
+        let tags = json!({"n": n, "s": format!("s-{n}"), "few": n % 2 == 0});
+        let sections = json!({"desired": {"$version": 1}, "reported": {"$version": 1}});
+        model.set(n, Some(json!({"deviceId": "d", "tags": tags, "properties": sections})));
+    }
+    let terms = |term: &str, count: usize| {
+        let text = (0..count).map(|n| term.replace('?', &n.to_string())).collect::<Vec<_>>().join(" OR ");
+        Query::parse(&format!("SELECT * FROM devices WHERE {text}")).unwrap().condition.unwrap()
+    };
+    for (term, most) in [
+        ("tags.n < ?", 10),
+        ("tags.n = ?", 10),
+        ("tags.s > 's-?'", 10),
+        ("tags.s = 's-?'", 10),
+        ("STARTSWITH(tags.s, 's-?')", 10),
+    ] {
+        assert!(model.check(&terms(term, most), "cheap enough").0, "{term}");
+        assert!(!model.check(&terms(term, most + 1), "too much work").0, "{term}");
+    }
+    // What costs nothing is not counted, and AND leaves what is too much to the check.
+    assert!(model.check(&terms("tags.few = true", 100), "bitmaps").0);
+    let and = Expr::And(vec![terms("tags.few = true", 1), terms("tags.n < ?", 30)]);
+    assert_eq!(model.check(&and, "half of it"), (true, false));
 }
 
 #[test]
