@@ -5,6 +5,7 @@ pub mod mqtt_peer;
 pub mod node;
 pub mod process;
 pub mod random;
+pub mod rhea;
 
 /// The README's programs compile and run.
 #[cfg(doctest)]

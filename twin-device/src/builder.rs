@@ -7,11 +7,12 @@ use std::time::Duration;
 use twin_core::auth::{Credential, DeviceConnectionString};
 use twin_core::session::{Config, RetryPolicy, Session};
 use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
-use twin_transport::mqtt::{Carrier, Connector, Endpoint};
-use twin_transport::{ClientCertificate, Options};
+use twin_transport::device::Connector;
+use twin_transport::{Carrier, ClientCertificate, Endpoint, Options};
 
 use crate::client::Client;
 use crate::kind::Kind;
+use crate::pool::AmqpPool;
 
 /// How the device's words travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,6 +23,23 @@ pub enum Transport {
     Mqtt,
     /// MQTT over a secure WebSocket, port 443: for networks that let only HTTPS out.
     MqttWs,
+    /// AMQP 1.0 over TLS, port 5671. Tokens are renewed without a reconnection.
+    Amqp,
+    /// AMQP 1.0 over a secure WebSocket, port 443.
+    AmqpWs,
+}
+
+impl Transport {
+    pub(crate) fn carrier(self) -> Carrier {
+        match self {
+            Transport::Mqtt | Transport::Amqp => Carrier::Tls,
+            Transport::MqttWs | Transport::AmqpWs => Carrier::WebSocket,
+        }
+    }
+
+    pub(crate) fn is_amqp(self) -> bool {
+        matches!(self, Transport::Amqp | Transport::AmqpWs)
+    }
 }
 
 /// Everything that can be chosen before connecting. Made by [`Client::from_connection_string`] or [`Client::builder`],
@@ -55,6 +73,8 @@ pub enum Transport {
 /// ```
 pub struct Builder<K> {
     endpoint: Endpoint,
+    transport: Transport,
+    pool: Option<AmqpPool>,
     config: Config,
     options: Options,
     user_product_info: Option<String>,
@@ -74,6 +94,8 @@ impl<K: Kind> Builder<K> {
     pub(crate) fn new(host: HostName, key: TwinKey, credential: Credential) -> Self {
         Builder {
             endpoint: Endpoint::new(host.clone(), key.clone()),
+            transport: Transport::default(),
+            pool: None,
             config: Config::new(host, key, credential),
             options: Options::default(),
             user_product_info: None,
@@ -90,12 +112,16 @@ impl<K: Kind> Builder<K> {
         Ok(builder)
     }
 
-    /// How the device's words travel. Default: [`Transport::Mqtt`]. An explicit port in the host name counts for both.
+    /// How the device's words travel. Default: [`Transport::Mqtt`]. An explicit port in the host name counts for all.
     pub fn transport(mut self, transport: Transport) -> Self {
-        self.endpoint.carrier = match transport {
-            Transport::Mqtt => Carrier::Tls,
-            Transport::MqttWs => Carrier::WebSocket,
-        };
+        self.transport = transport;
+        self
+    }
+
+    /// Shares the connections of `pool` with its other devices. The pool decides about transport, gateway and
+    /// [`Options`]; what this builder says of them does not count. Not for devices with X.509.
+    pub fn pool(mut self, pool: &AmqpPool) -> Self {
+        self.pool = Some(pool.clone());
         self
     }
 
@@ -131,7 +157,7 @@ impl<K: Kind> Builder<K> {
     }
 
     /// Lifetime of the tokens made from a key. They are renewed when 85 % of it have passed, which over MQTT means a
-    /// short reconnection. Default: 1 h.
+    /// short reconnection, and nothing of the kind over AMQP. Default: 1 h.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.config.token_lifetime = lifetime;
         self
@@ -197,7 +223,16 @@ impl<K: Kind> Builder<K> {
             }
         }
         self.endpoint.product_info = Some(product_info(self.user_product_info.as_deref()));
-        let connector = Connector::new(self.endpoint, &self.options)?;
+        self.endpoint.carrier = self.transport.carrier();
+        let connector = match &self.pool {
+            Some(_) if matches!(self.config.credential, Credential::Certificate) => {
+                return Err(Error::invalid("a device with X.509 cannot share the connection of a pool"));
+            }
+            Some(pool) => Connector::pooled(self.endpoint, &pool.0)?,
+            None if self.transport.is_amqp() => Connector::amqp(self.endpoint, &self.options)?,
+            None => Connector::mqtt(self.endpoint, &self.options)?,
+        };
+        self.config.renew_in_place = connector.renews_in_place();
         let seed = getrandom::u64().map_err(|e| {
             Error::new(ErrorKind::Internal, format!("the system gives no random numbers: {e}"))
         })?;

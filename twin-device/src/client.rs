@@ -10,7 +10,7 @@ use twin_core::auth::{Credential, SasToken};
 use twin_core::session::{Answer, Command, DesiredChange, Session, State, Ticket};
 use twin_core::twin::{DeviceTwin, Patch, SectionName, TypedTwin, typed};
 use twin_core::{DeviceId, Error, ErrorKind, HostName, ModuleId, Result, Timestamp, TwinKey};
-use twin_transport::mqtt::Connector;
+use twin_transport::device::Connector;
 
 use crate::builder::Builder;
 use crate::driver::Driver;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
+use twin_core::auth::SasToken;
 use twin_core::session::{self, Command, Event, Now, Output, Session, State, Ticket};
 use twin_core::wire::{Heard, Said};
 use twin_core::{Error, ErrorKind, Result, Timestamp, TwinKey};
-use twin_transport::mqtt::{Connection, Connector};
+use twin_transport::device::{Connection, Connector};
 
 use crate::fan::Fan;
 use crate::shared::{Letter, Reply, Shared};
@@ -21,7 +22,7 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 enum Link {
     Down,
     Dialing(Boxed<Result<(Connection, bool)>>),
-    Up(Box<Connection>),
+    Up(Connection),
     Leaving(Boxed<()>),
 }
 
@@ -115,7 +116,7 @@ impl Driver {
                     let over = self.closed && matches!(self.link, Link::Down);
                     return (!over).then(|| wake_at.map(|at| self.epoch + at));
                 }
-                // MQTT has no way to renew a token in place, and the session was told so.
+                Output::Renew { token } => self.renew(&token),
                 other => tracing::error!(device = %self.key, ?other, "the session said something unexpected"),
             }
         }
@@ -124,6 +125,14 @@ impl Driver {
     fn say(&mut self, said: &Said) {
         if let Link::Up(connection) = &mut self.link
             && let Err(error) = connection.say(said)
+        {
+            self.lost(error);
+        }
+    }
+
+    fn renew(&mut self, token: &SasToken) {
+        if let Link::Up(connection) = &mut self.link
+            && let Err(error) = connection.renew(token)
         {
             self.lost(error);
         }
@@ -148,7 +157,7 @@ impl Driver {
         match happened {
             Happened::Said(Ok(heard)) => self.session.handle_heard(now(self.epoch), heard),
             Happened::Dialed(Ok((connection, session_present))) => {
-                self.link = Link::Up(Box::new(connection));
+                self.link = Link::Up(connection);
                 self.session.handle_link(now(self.epoch), session::Link::Up { session_present });
             }
             Happened::Said(Err(error)) | Happened::Dialed(Err(error)) => self.lost(error),

@@ -7,6 +7,7 @@
 //! | [`Subscription`] | desired changes, connection states and token expiries as streams |
 //! | [`DeviceTwin`], [`TypedTwin`] | the twin, as JSON and as your own types |
 //! | [`Options`], [`Transport`], [`RetryPolicy`] | how to connect, and when again |
+//! | [`AmqpPool`] | many devices over few connections |
 //! | [`Error`], [`ErrorKind`], [`Delivery`] | what went wrong, and whether the hub may have acted |
 //!
 //! ```
@@ -45,6 +46,7 @@ mod client;
 mod driver;
 mod fan;
 mod kind;
+mod pool;
 mod request;
 mod shared;
 mod subscription;
@@ -52,6 +54,7 @@ mod subscription;
 pub use builder::{Builder, Transport};
 pub use client::{Client, DeviceClient, ModuleClient, Reported};
 pub use kind::{Device, Kind, Module};
+pub use pool::AmqpPool;
 pub use subscription::Subscription;
 
 pub use twin_core::auth::{Credential, DeviceConnectionString, Key, SasToken};

@@ -1,4 +1,4 @@
-//! The client end of the wire: TLS, MQTT (plain and over WebSocket), HTTPS, proxies. Moves bytes; decides nothing about twins.
+//! The client end of the wire: TLS, MQTT and AMQP (plain and over WebSocket), HTTPS, proxies. Moves bytes; decides nothing about twins.
 //!
 //! | room | what is in it |
 //! |---|---|
@@ -6,9 +6,14 @@
 //! | `tls` | trust and client certificates as a rustls configuration |
 //! | `dial`, `proxy`, `ws` | from a name to a byte stream |
 //! | [`mqtt`] | MQTT 3.1.1 packets over a byte stream, speaking twin-core's vocabulary |
+//! | [`amqp`] | AMQP 1.0 likewise; many devices over one connection |
+//! | [`device`] | a device's connection, whatever its protocol |
 //! | [`http`] | one REST request after another |
 
+pub mod amqp;
+pub mod device;
 mod dial;
+mod endpoint;
 pub mod http;
 pub mod mqtt;
 pub mod options;
@@ -16,4 +21,5 @@ mod proxy;
 mod tls;
 mod ws;
 
+pub use endpoint::{Carrier, Endpoint};
 pub use options::{ClientCertificate, MAX_KEEP_ALIVE, Options, Proxy};

@@ -1,4 +1,4 @@
-//! A WebSocket as a byte stream: MQTT packets may be split over frames in any way, so frames mean nothing here.
+//! A WebSocket as a byte stream: packets of MQTT and AMQP may be split over frames in any way, so frames mean nothing here.
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -107,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WsBytes<S> {
                 Some(Ok(Message::Text(_))) => {
                     return Poll::Ready(Err(io::Error::new(
                         io::ErrorKind::InvalidData,
-                        "a WebSocket text frame, where MQTT takes binary ones",
+                        "a WebSocket text frame, where binary ones are due",
                     )));
                 }
                 // Not waiting for the TCP connection to end: nothing can follow.

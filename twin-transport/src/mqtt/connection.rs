@@ -288,7 +288,7 @@ fn name(packet: &Packet) -> &'static str {
 }
 
 /// The error for a connection that broke.
-pub(super) fn lost(error: &io::Error, host: &HostName) -> Error {
+pub(crate) fn lost(error: &io::Error, host: &HostName) -> Error {
     if let Some(error) = tls::classify(error, host.host()) {
         return error;
     }

@@ -49,52 +49,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout_at};
 use twin_core::auth::SasToken;
 use twin_core::wire::{ApiVersion, mqtt as grammar};
-use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
+use twin_core::{Error, ErrorKind, HostName, Result};
 use zeroize::Zeroize;
 
 pub use connection::Connection;
-use connection::Io;
+pub(crate) use connection::{Io, lost};
 
+pub use crate::endpoint::{Carrier, Endpoint};
 use crate::{Options, Proxy, dial, tls, ws};
-
-/// The port of secure WebSockets.
-const WEBSOCKET_PORT: u16 = 443;
-
-/// What carries the MQTT packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Carrier {
-    /// TLS, port 8883.
-    #[default]
-    Tls,
-    /// A secure WebSocket, port 443.
-    WebSocket,
-}
-
-/// Which device connects to which hub.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Endpoint {
-    /// The hub. An explicit port counts for every carrier.
-    pub hub: HostName,
-    /// The gateway to connect to instead; the user name still names the hub. Default: none.
-    pub gateway: Option<HostName>,
-    /// The device or module.
-    pub key: TwinKey,
-    /// What carries the packets. Default: TLS.
-    pub carrier: Carrier,
-    /// `DeviceClientType`: who made the client. Default: none.
-    pub product_info: Option<String>,
-    /// The model that the device announces. Default: none.
-    pub model_id: Option<String>,
-}
-
-impl Endpoint {
-    /// `key` at `hub`, everything else as by default.
-    pub fn new(hub: HostName, key: TwinKey) -> Self {
-        Endpoint { hub, gateway: None, key, carrier: Carrier::default(), product_info: None, model_id: None }
-    }
-}
 
 /// Makes connections of one device. Cheap to clone.
 #[derive(Clone)]
@@ -151,17 +113,12 @@ impl Connector {
         timeout_at(deadline, self.log_in(io, token)).await.map_err(|_| late("logging in at"))?
     }
 
-    /// The name to dial and to find in the certificate.
     fn host(&self) -> &HostName {
-        let endpoint = &self.0.endpoint;
-        endpoint.gateway.as_ref().unwrap_or(&endpoint.hub)
+        self.0.endpoint.host()
     }
 
     fn port(&self) -> u16 {
-        self.host().port().unwrap_or(match self.0.endpoint.carrier {
-            Carrier::Tls => grammar::PORT,
-            Carrier::WebSocket => WEBSOCKET_PORT,
-        })
+        self.0.endpoint.port(grammar::PORT)
     }
 
     async fn open(&self) -> Result<Box<dyn Io>> {
