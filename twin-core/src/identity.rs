@@ -77,7 +77,7 @@ pub struct Identity {
     pub device_scope: Option<String>,
     /// `parentScopes`
     pub parent_scopes: Vec<String>,
-    /// Members not named here, as received (at the top level; unknown ones inside `authentication` are dropped)
+    /// Members not named here, as received; unknown ones inside `capabilities` and `authentication` under those names
     pub extra: Object,
 }
 
@@ -171,8 +171,9 @@ impl Identity {
         identity.managed_by = from.text("managedBy")?;
         identity.device_scope = from.text("deviceScope")?;
         identity.parent_scopes = from.texts("parentScopes")?;
-        if let Some(authentication) = from.object("authentication", "authentication")? {
-            identity.authentication = authentication::read(authentication)?;
+        if let Some(mut authentication) = from.object("authentication", "authentication")? {
+            identity.authentication = authentication::read(&mut authentication)?;
+            from.put_back("authentication", authentication);
         }
         if let Some(mut capabilities) = from.object("capabilities", "capabilities")? {
             identity.edge = capabilities.boolean("iotEdge")?;
@@ -185,6 +186,8 @@ impl Identity {
     /// As the REST interface prints it, keys included: handle the result as a secret.
     pub fn to_json(&self) -> Value {
         let mut body = self.extra.clone();
+        let authentication =
+            authentication::print(self.authentication.as_ref(), body.remove("authentication"));
         let mut put = |name: &str, value: Value| body.insert(name.into(), value);
         put("deviceId", json!(self.device_id.as_str()));
         put("generationId", json!(self.generation_id));
@@ -193,7 +196,7 @@ impl Identity {
         put("connectionStateUpdatedTime", json!(self.connection_state_updated_time));
         put("lastActivityTime", json!(self.last_activity_time));
         put("cloudToDeviceMessageCount", json!(self.cloud_to_device_message_count));
-        put("authentication", authentication::print(self.authentication.as_ref()));
+        put("authentication", authentication);
         if let Some(module) = &self.module_id {
             put("moduleId", json!(module.as_str()));
             put("managedBy", json!(self.managed_by));

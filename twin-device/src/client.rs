@@ -552,6 +552,7 @@ fn unexpected(answer: &Answer) -> Error {
         Answer::Reported { .. } => "Reported",
         Answer::Watching => "Watching",
         Answer::Closed => "Closed",
+        _ => "something else",
     };
     Error::new(ErrorKind::Internal, format!("the session answered {kind} to another question"))
 }

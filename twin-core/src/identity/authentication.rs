@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::members::{Members, refused, wrong};
 use crate::auth::Key;
 use crate::error::Result;
+use crate::twin::Object;
 
 /// How an identity proves itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,14 +43,16 @@ impl Authentication {
     }
 }
 
-/// Reads `authentication`; `None` asks the hub to make keys.
-pub(super) fn read(mut from: Members) -> Result<Option<Authentication>> {
+/// Reads `authentication` and leaves what it does not know; `None` asks the hub to make keys.
+pub(super) fn read(from: &mut Members) -> Result<Option<Authentication>> {
     let kind = from.text("type")?;
-    let thumbprints = thumbprints_from(&mut from)?;
+    let thumbprints = thumbprints_from(from)?;
     let given = matches!(&thumbprints, (Some(_), _) | (_, Some(_)));
+    // Whatever becomes of them: keys are never among what is not known.
+    let keys = keys_from(from);
     match kind.as_deref() {
-        Some(kind) if kind.eq_ignore_ascii_case("sas") => keys_from(&mut from),
-        None if !given => keys_from(&mut from),
+        Some(kind) if kind.eq_ignore_ascii_case("sas") => keys,
+        None if !given => keys,
         None => Ok(Some(Authentication::SelfSigned { primary: thumbprints.0, secondary: thumbprints.1 })),
         Some(kind) if kind.eq_ignore_ascii_case("selfSigned") => {
             Ok(Some(Authentication::SelfSigned { primary: thumbprints.0, secondary: thumbprints.1 }))
@@ -69,7 +72,9 @@ fn keys_from(from: &mut Members) -> Result<Option<Authentication>> {
         let text = keys.text(name)?.map(zeroize::Zeroizing::new).filter(|text| !text.trim().is_empty());
         text.map(|text| Key::from_base64(&text)).transpose().map_err(refused(&format!("{PATH}.{name}")))
     };
-    match (slot("primaryKey")?, slot("secondaryKey")?) {
+    let slots = (slot("primaryKey"), slot("secondaryKey"));
+    from.put_back("symmetricKey", keys);
+    match (slots.0?, slots.1?) {
         (None, None) => Ok(None),
         (Some(primary), Some(secondary)) => Ok(Some(Authentication::Sas { primary, secondary })),
         _ => Err(wrong(PATH, "two keys, or none for the hub to make both")),
@@ -83,7 +88,9 @@ fn thumbprints_from(from: &mut Members) -> Result<(Option<String>, Option<String
         let text = both.text(name)?.filter(|text| !text.trim().is_empty());
         text.map(|text| thumbprint(&text, &format!("{PATH}.{name}"))).transpose()
     };
-    Ok((slot("primaryThumbprint")?, slot("secondaryThumbprint")?))
+    let slots = (slot("primaryThumbprint")?, slot("secondaryThumbprint")?);
+    from.put_back("x509Thumbprint", both);
+    Ok(slots)
 }
 
 /// 40 (SHA-1) or 64 (SHA-256) hex digits; colons and spaces, which tools print between them, are taken out.
@@ -96,8 +103,8 @@ fn thumbprint(text: &str, path: &str) -> Result<String> {
     }
 }
 
-/// Prints `authentication`, keys included.
-pub(super) fn print(authentication: Option<&Authentication>) -> Value {
+/// Prints `authentication`, keys included, with the members that were not known.
+pub(super) fn print(authentication: Option<&Authentication>, unknown: Option<Value>) -> Value {
     let secret = |key: &Key| Value::String(key.expose_base64().to_string());
     let (keys, prints) = match authentication {
         Some(Authentication::Sas { primary, secondary }) => {
@@ -108,9 +115,24 @@ pub(super) fn print(authentication: Option<&Authentication>) -> Value {
         }
         _ => ((Value::Null, Value::Null), (None, None)),
     };
-    json!({
+    let mut printed = json!({
         "symmetricKey": {"primaryKey": keys.0, "secondaryKey": keys.1},
         "x509Thumbprint": {"primaryThumbprint": prints.0, "secondaryThumbprint": prints.1},
         "type": authentication.map_or("sas", Authentication::type_name),
-    })
+    });
+    if let (Value::Object(printed), Some(Value::Object(unknown))) = (&mut printed, unknown) {
+        add(printed, unknown);
+    }
+    printed
+}
+
+/// Adds members that are not there, on every level.
+fn add(to: &mut Object, members: Object) {
+    for (name, value) in members {
+        match (to.get_mut(&name), value) {
+            (Some(Value::Object(inner)), Value::Object(members)) => add(inner, members),
+            (Some(_), _) => {}
+            (None, value) => _ = to.insert(name, value),
+        }
+    }
 }

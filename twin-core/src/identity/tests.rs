@@ -80,8 +80,9 @@ fn identities_round_trip() {
         "connectionStateUpdatedTime": "2022-06-01T22:27:50Z", "lastActivityTime": "0001-01-01T00:00:00Z",
         "cloudToDeviceMessageCount": 3, "capabilities": {"iotEdge": true, "later": 1}, "deviceScope": "ms-azure-iot-edge://d-1",
         "parentScopes": ["ms-azure-iot-edge://p-2"], "newMember": {"x": [null]},
-        "authentication": {"type": "sas", "symmetricKey": {"primaryKey": KEY_1, "secondaryKey": KEY_2},
-            "x509Thumbprint": {"primaryThumbprint": null, "secondaryThumbprint": null}}});
+        "authentication": {"type": "sas", "later": {"x": 1},
+            "symmetricKey": {"primaryKey": KEY_1, "secondaryKey": KEY_2, "rotated": "yesterday"},
+            "x509Thumbprint": {"primaryThumbprint": null, "secondaryThumbprint": null, "issuer": [1]}}});
     let module = json!({
         "deviceId": "d", "moduleId": "m", "managedBy": "iotEdge", "generationId": "637", "etag": "MQ==",
         "connectionState": "Disconnected", "connectionStateUpdatedTime": "0001-01-01T00:00:00Z",
@@ -94,6 +95,17 @@ fn identities_round_trip() {
     }
     let made = Identity::new(TwinKey::module("d", "m").unwrap());
     assert_eq!(Identity::from_json(made.to_json()).unwrap(), made);
+}
+
+#[test]
+fn keys_that_do_not_count_are_not_kept() {
+    for kind in ["none", "certificateAuthority", "selfSigned"] {
+        let document = json!({"deviceId": "d", "authentication": {"type": kind,
+            "symmetricKey": {"primaryKey": KEY_1, "secondaryKey": KEY_2}}});
+        let identity = Identity::from_json(document).unwrap();
+        assert!(identity.extra.is_empty(), "{kind}");
+        assert!(!identity.to_json().to_string().contains(KEY_1), "{kind}");
+    }
 }
 
 #[test]

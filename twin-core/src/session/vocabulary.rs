@@ -76,6 +76,7 @@ pub enum Command {
 
 /// What happened to the link.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Link {
     /// Connected and authenticated.
     Up {
@@ -139,6 +140,7 @@ pub enum Event {
 
 /// A successful end of a request.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Answer {
     /// To `Open`.
     Opened,
