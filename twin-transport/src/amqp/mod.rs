@@ -208,3 +208,6 @@ impl Connection {
         self.line.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests;
