@@ -1,10 +1,14 @@
 //! A device's or module's session, as JavaScript holds it.
 
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use napi_derive::napi;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use twin_device::{
     Builder, Client, Credential, DesiredChange, Device, DeviceId, Error, HostName, Key, Module, ModuleId,
@@ -79,6 +83,8 @@ pub struct NativeDevice {
     mailbox: Mailbox,
     rules: Rules,
     id: u32,
+    /// To the client's [`drive`]; started by the first request.
+    work: Mutex<Option<mpsc::UnboundedSender<Work>>>,
     /// Reads the desired changes, if they are wanted.
     pump: Mutex<Option<JoinHandle<()>>>,
 }
@@ -96,7 +102,14 @@ impl NativeDevice {
             runtime().spawn(pump(mailbox.clone(), id, states, |state| json!({ "state": say_state(&state) })));
             runtime().spawn(pump(mailbox, id, expiring, |at| json!({ "expiring": at.to_string() })));
         }
-        NativeDevice { client, mailbox: mailbox.clone(), rules, id, pump: Mutex::new(None) }
+        NativeDevice {
+            client,
+            mailbox: mailbox.clone(),
+            rules,
+            id,
+            work: Mutex::default(),
+            pump: Mutex::new(None),
+        }
     }
 
     /// Connects.
@@ -108,6 +121,10 @@ impl NativeDevice {
     /// Says goodbye to the hub and ends the session for good.
     #[napi]
     pub fn close(&self, to: u32) {
+        if self.client.is_err() {
+            // There never was a session.
+            return self.mailbox.answer(to, outcome(Ok(Value::Null)));
+        }
         self.ask(to, |handle| async move { on!(&handle, c => c.close().await).map(|()| Value::Null) });
     }
 
@@ -184,6 +201,18 @@ impl NativeDevice {
         self.rules.set(kinds, &delays, &throttled_delays);
     }
 
+    /// Bounded by what JavaScript asks for.
+    fn start(&self, request: Work) {
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = work.get_or_insert_with(|| {
+            let (queue, requests) = mpsc::unbounded_channel();
+            runtime().spawn(drive(requests));
+            queue
+        });
+        // The other end lives as long as this one.
+        let _ = queue.send(request);
+    }
+
     fn ask<F: Future<Output = Result<Value>> + Send>(
         &self,
         to: u32,
@@ -202,13 +231,32 @@ impl NativeDevice {
             Err(error) => mailbox.answer(to, outcome(Err(error.clone()))),
             Ok(handle) => {
                 let handle = handle.clone();
-                runtime().spawn(async move {
+                self.start(Box::pin(async move {
                     let text = request(handle).await.unwrap_or_else(|error| outcome(Err(error)));
                     mailbox.answer(to, text);
-                });
+                }));
             }
         }
     }
+}
+
+/// One request until its letter is posted.
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs a client's requests: one task for all, so that they begin in the order in which JavaScript made them and end in
+/// the order in which the hub answers. Tasks of their own would overtake each other, and the older of two reports could win.
+async fn drive(mut requests: mpsc::UnboundedReceiver<Work>) {
+    let mut running = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            request = requests.recv() => match request {
+                Some(request) => running.push(request),
+                None => break,
+            },
+            Some(()) = running.next(), if !running.is_empty() => {}
+        }
+    }
+    while running.next().await.is_some() {}
 }
 
 fn build(spec: DeviceSpec, options: ConnectionOptions, rules: &Rules) -> Result<Handle> {

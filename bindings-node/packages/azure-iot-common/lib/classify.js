@@ -48,6 +48,9 @@ const BY_CODE = {
   IotHubNotFound: errors.IotHubNotFoundError,
 };
 
+/** Kinds of which the official MQTT transport keeps what the connection said, as `transportError`. */
+const ABOUT_CONNECTIONS = new Set(['Unauthorized', 'Network', 'Tls', 'Unavailable']);
+
 /** The class of a failure. */
 function classOf(failure) {
   return BY_CODE[failure.codeName] ?? BY_STATUS[failure.status] ?? BY_KIND[failure.kind] ?? Error;
@@ -68,8 +71,10 @@ function toError(failure) {
   // As on Node's own errors: ECONNREFUSED, ENOTFOUND and so on.
   const code = systemCode(failure);
   if (code) error.code = code;
-  if (failure.cause !== undefined) {
-    const cause = Object.assign(new Error(failure.cause), code && { code });
+  // Without a cause of its own, a refused or lost connection is one.
+  const reason = failure.cause ?? (ABOUT_CONNECTIONS.has(failure.kind) && failure.status === undefined ? failure.message : undefined);
+  if (reason !== undefined) {
+    const cause = Object.assign(new Error(reason), code && { code });
     Object.defineProperty(error, 'transportError', { value: cause, configurable: true, writable: true });
   }
   return error;

@@ -287,7 +287,8 @@ class Session {
   hearDesired({ whole, patch, end }) {
     if (end !== undefined) {
       this.watching = false;
-      if (end) this.tellWatchers(lazy.native.toError(end));
+      // Closing ends it too; nobody who closes wants to hear of that as an error.
+      if (end) this.tellWatchers(this.closing ? null : lazy.native.toError(end));
     } else if (whole) {
       const before = this.desired;
       this.desired = whole;
