@@ -1,11 +1,13 @@
 //! What the tests share. Tests see public APIs, binaries and scripts only.
 
 pub mod bench;
+pub mod compare;
 pub mod mqtt_peer;
 pub mod node;
 pub mod process;
 pub mod random;
 pub mod rhea;
+pub mod stage;
 
 /// The README's programs compile and run.
 #[cfg(doctest)]

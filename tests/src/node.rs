@@ -38,6 +38,7 @@ pub struct NodeHub {
     /// The hub; keep it alive.
     pub hub: Hub,
     environment: Vec<(String, String)>,
+    direct: bool,
     _ca: tempfile::NamedTempFile,
 }
 
@@ -68,7 +69,25 @@ impl NodeHub {
             environment.push(("NODE_OPTIONS".into(), format!("--require {redirect}")));
             environment.push(("REDIRECT_TO_PORT".into(), hub.addresses()[0].port().to_string()));
         }
-        NodeHub { hub, environment, _ca: ca }
+        NodeHub { hub, environment, direct, _ca: ca }
+    }
+
+    /// What the hub is called in connection strings: official packages want it without a port, ours take the port.
+    pub fn name(&self, official: bool) -> String {
+        if official || self.direct {
+            self.hub.addresses()[0].ip().to_string()
+        } else {
+            self.hub.host_name().to_owned()
+        }
+    }
+
+    /// What a script on official packages needs in its environment, or one on ours.
+    pub fn environment(&self, official: bool) -> Vec<(String, String)> {
+        if official || self.direct {
+            return self.environment.clone();
+        }
+        let trust = self.environment.iter().filter(|(name, _)| name == "NODE_EXTRA_CA_CERTS").cloned();
+        trust.chain([("IOTHUB_CONNECTION_STRING".into(), self.hub.connection_string())]).collect()
     }
 
     /// Runs one file of scenarios (`node --test`) and panics with all its output unless every scenario passed.

@@ -14,14 +14,8 @@ const lazy = (name, load) => Object.defineProperty(module.exports, name, {
 });
 
 // Read by Node when an ES module imports names from here; never run.
-0 && (module.exports = {
-  versionQueryString: null,
-  ConnectionString: null,
-  Registry: null,
-  SharedAccessSignature: null,
-  Device: null,
-  Twin: null,
-});
+0 && (exports.versionQueryString = exports.ConnectionString = exports.Registry = exports.SharedAccessSignature =
+  exports.Device = exports.Twin = undefined);
 
 lazy('versionQueryString', () => require('azure-iot-common').endpoint.versionQueryString);
 lazy('ConnectionString', () => require('./lib/connection_string'));

@@ -62,7 +62,7 @@ class RestApiClient {
       flat.push(header, said);
     }
     this.#connection().send(method, path, flat, body, (err, answer, answerBody) => {
-      if (err) return done(err);
+      if (err) return done(hungUp(err));
       const response = new Response(answer.status, answer.headers, answerBody);
       if (answer.status >= 300) return done(refusal(response, answerBody));
       let result = '';
@@ -94,6 +94,12 @@ class RestApiClient {
     if (!this.#accessToken) throw new errors.UnauthorizedError('AccessToken creation failed');
     return `Bearer ${this.#accessToken.token}`;
   }
+}
+
+/** As Node calls it when a connection ends under a request. */
+function hungUp(err) {
+  if (err instanceof errors.NotConnectedError && err.delivery === 'Unknown') err.code ??= 'ECONNRESET';
+  return err;
 }
 
 /** What is sent for `body`: a string as it is, everything else as JSON. */

@@ -1,0 +1,231 @@
+//! Where compared scripts play: a hub, the packages of one side, and someone who does what a script asks of the hub.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::runtime::Handle;
+use twin_hub::{LoginFault, RequestFault};
+use twin_service::{Authentication, Identity, IfMatch, Registry, TwinChange, TwinKey};
+
+use crate::compare::Line;
+use crate::node::{NodeHub, folder, install};
+
+/// How long one play of a script may take. Then it is killed, and its last line says so.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whose packages a script gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// As published.
+    Official,
+    /// `bindings-node/packages`.
+    Ours,
+}
+
+impl Side {
+    /// The folder in which Node looks for packages.
+    pub fn packages(self) -> PathBuf {
+        match self {
+            Side::Official => folder().join("official/node_modules"),
+            Side::Ours => bindings().join("packages"),
+        }
+    }
+}
+
+fn bindings() -> PathBuf {
+    folder().join("../../bindings-node")
+}
+
+/// Installs the official packages and builds ours, with this build's profile; one process at a time.
+pub fn prepare() {
+    install(&folder().join("official"));
+    let lock = std::fs::File::create(bindings().join(".build.lock")).expect("a lock file in bindings-node");
+    lock.lock().expect("the lock");
+    let mut build = Command::new("node");
+    build.arg("scripts/build.js").current_dir(bindings()).env("CARGO", env!("CARGO"));
+    if cfg!(debug_assertions) {
+        build.arg("--debug");
+    }
+    let done = build.output().expect("node runs");
+    assert!(done.status.success(), "the addon does not build:\n{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// What a script may ask for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Ask {
+    Create(Value),
+    #[serde(rename_all = "camelCase")]
+    Desire {
+        device_id: String,
+        module_id: Option<String>,
+        desired: Map<String, Value>,
+    },
+    #[serde(rename_all = "camelCase")]
+    Reported {
+        device_id: String,
+    },
+    Cut(()),
+    RefuseLogins {
+        count: u32,
+        how: String,
+    },
+    FailRequests {
+        count: u32,
+        how: String,
+    },
+}
+
+/// A hub with everything needed to play scripts on it.
+pub struct Stage {
+    hub: NodeHub,
+    registry: Registry,
+    runtime: Handle,
+}
+
+impl Stage {
+    /// A hub on loopback address 127.0.0.`last`. Call it in a runtime.
+    pub async fn set(last: u8) -> Stage {
+        let hub = NodeHub::start(last).await;
+        let registry = Registry::builder(hub.hub.connection_string())
+            .trust_pem(hub.hub.ca_pem())
+            .build()
+            .expect("the hub's own connection string");
+        Stage { hub, registry, runtime: Handle::current() }
+    }
+
+    /// Plays `script` and returns what it said; the last line tells how it ended. Blocks.
+    pub fn play(&self, script: &Path, side: Side, transport: &str) -> Vec<Line> {
+        let name = script.file_stem().expect("a file").to_string_lossy().replace('_', "-");
+        let mut command = Command::new("node");
+        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.envs(self.hub.environment(side == Side::Official));
+        command.env("COMPARE_HOST", self.hub.name(side == Side::Official));
+        command.env("COMPARE_RUN", format!("{name}-{transport}-{side:?}").to_lowercase());
+        command.env("COMPARE_TRANSPORT", transport).env("NODE_PATH", side.packages()).env_remove("DEBUG");
+        let mut child = command.spawn().expect("node runs");
+        let mut answers = child.stdin.take().expect("piped");
+        let output = child.stdout.take().expect("piped");
+        let mut talk = child.stderr.take().expect("piped");
+        let talk = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = talk.read_to_string(&mut text);
+            text
+        });
+        let ending = std::thread::spawn(move || wait(child));
+        let mut said = Vec::new();
+        for line in BufReader::new(output).lines() {
+            let line = line.expect("text");
+            match serde_json::from_str::<Value>(&line) {
+                Ok(Value::Object(mut object)) if object.contains_key("ask") => {
+                    let answer = self.answer(object.remove("ask").expect("just seen"));
+                    // A script that has ended needs no answer.
+                    let _ = writeln!(answers, "{answer}");
+                }
+                _ => {
+                    said.push(serde_json::from_str(&line).unwrap_or_else(|_| Line {
+                        what: "printed".into(),
+                        values: vec![Value::String(line)],
+                    }))
+                }
+            }
+        }
+        let end = ending.join().expect("the waiting thread");
+        let talk = talk.join().expect("the reading thread");
+        if end != json!(0) && end != json!(7) {
+            eprintln!("{} ({side:?}, {transport}) ended with {end}:\n{talk}", script.display());
+        }
+        said.push(Line { what: "exit".into(), values: vec![end] });
+        said
+    }
+
+    fn answer(&self, request: Value) -> Value {
+        let done = serde_json::from_value::<Ask>(request)
+            .map_err(|e| e.to_string())
+            .and_then(|ask| self.runtime.block_on(self.serve(ask)).map_err(|e| e.to_string()));
+        match done {
+            Ok(value) => json!({ "ok": value }),
+            Err(error) => json!({ "error": error }),
+        }
+    }
+
+    async fn serve(&self, ask: Ask) -> twin_service::Result<Value> {
+        let hub = &self.hub.hub;
+        match ask {
+            Ask::Create(identity) => {
+                let created = self.registry.create(&Identity::from_json(identity)?).await?;
+                let key = match &created.authentication {
+                    Some(Authentication::Sas { primary, .. }) => Some(primary.expose_base64().to_string()),
+                    _ => None,
+                };
+                return Ok(json!({ "key": key }));
+            }
+            Ask::Desire { device_id, module_id, desired } => {
+                let key = match module_id {
+                    Some(module) => TwinKey::module(&device_id, module)?,
+                    None => TwinKey::device(&device_id)?,
+                };
+                let twin = self
+                    .registry
+                    .update_twin(&key, &TwinChange::new().desired(desired), IfMatch::Force)
+                    .await?;
+                return Ok(json!(twin.desired.version));
+            }
+            Ask::Reported { device_id } => {
+                let twin = self.registry.twin(&TwinKey::device(&device_id)?).await?;
+                return Ok(json!(twin.reported.value));
+            }
+            Ask::Cut(()) => hub.cut_connections(),
+            Ask::RefuseLogins { count, how } => hub.refuse_logins(count, login_fault(&how)),
+            Ask::FailRequests { count, how } => hub.fail_requests(count, request_fault(&how)),
+        }
+        Ok(Value::Null)
+    }
+
+    /// Forgets faults that a script asked for and did not meet.
+    pub fn clear(&self) {
+        self.hub.hub.clear_faults();
+    }
+}
+
+fn login_fault(how: &str) -> LoginFault {
+    match how {
+        "Unavailable" => LoginFault::Unavailable,
+        "NotAuthorized" => LoginFault::NotAuthorized,
+        "Silence" => LoginFault::Silence,
+        other => panic!("no such login fault: {other}"),
+    }
+}
+
+fn request_fault(how: &str) -> RequestFault {
+    match how {
+        "Throttle" => RequestFault::Throttle { retry_after: 2 },
+        "ServerError" => RequestFault::ServerError,
+        "Unavailable" => RequestFault::Unavailable,
+        "LoseAnswer" => RequestFault::LoseAnswer,
+        "Cut" => RequestFault::Cut,
+        other => panic!("no such request fault: {other}"),
+    }
+}
+
+/// How the process ends: its exit code, the signal that killed it, or that it did not.
+fn wait(mut child: Child) -> Value {
+    let begun = Instant::now();
+    loop {
+        match child.try_wait().expect("a process of ours") {
+            Some(status) => {
+                return status.code().map_or_else(|| json!(status.to_string()), |code| json!(code));
+            }
+            None if begun.elapsed() > PATIENCE => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return json!("<killed: it did not end>");
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
