@@ -34,8 +34,8 @@ const FRAME_HEADER: usize = 8;
 pub(super) enum Frame {
     /// Nothing but a sign of life.
     Empty,
-    /// What is said, on which channel, and what follows it (of a transfer: a piece of a message).
-    Performative { channel: u16, code: u64, fields: Fields, payload: Bytes },
+    /// What is said, and what follows it (of a transfer: a piece of a message).
+    Performative { code: u64, fields: Fields, payload: Bytes },
 }
 
 /// The fields of a performative. Trailing ones may be missing, which is as good as null.
@@ -84,7 +84,6 @@ pub(super) fn read(inbox: &mut BytesMut) -> Result<Option<Frame>, Malformed> {
     let Some(header) = inbox.get(..FRAME_HEADER) else { return Ok(None) };
     let size = u32::from_be_bytes([header[0], header[1], header[2], header[3]]);
     let (offset, kind) = (usize::from(header[4]) * 4, header[5]);
-    let channel = u16::from_be_bytes([header[6], header[7]]);
     if size > MAX_FRAME {
         return Err(Malformed("a frame is larger than agreed"));
     }
@@ -111,5 +110,5 @@ pub(super) fn read(inbox: &mut BytesMut) -> Result<Option<Frame>, Malformed> {
     };
     // A small body must not keep the whole inbox alive.
     let payload = if body.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(&body) };
-    Ok(Some(Frame::Performative { channel, code, fields, payload }))
+    Ok(Some(Frame::Performative { code, fields, payload }))
 }

@@ -260,14 +260,8 @@ impl Peer {
             self.header_heard = true;
         }
         while let Some(frame) = frame::read(inbox).map_err(|e| self.protocol(e.0))? {
-            let Frame::Performative { channel, code, mut fields, payload } = frame else { continue };
-            if channel > 0
-                && !matches!(code, frame::OPEN | frame::CLOSE)
-                && !self.begun
-                && code != frame::BEGIN
-            {
-                return Err(self.protocol("it speaks on a channel that is none"));
-            }
+            // There is one session; the hub may give it any number.
+            let Frame::Performative { code, mut fields, payload } = frame else { continue };
             let happened = match code {
                 frame::OPEN => self.opened(&mut fields),
                 frame::BEGIN => self.begin(&mut fields),
@@ -363,13 +357,13 @@ impl Peer {
         // `next-incoming-id` is missing as long as the hub has not heard our begin.
         let heard_up_to = fields.number(0).unwrap_or(0);
         let window = fields.number(1).unwrap_or(0);
-        self.outgoing_window = heard_up_to.wrapping_add(window).wrapping_sub(self.next_outgoing);
+        self.outgoing_window = window.saturating_sub(self.next_outgoing.wrapping_sub(heard_up_to));
         self.largest_window = self.largest_window.max(self.outgoing_window);
         let id = fields.number(4).and_then(|handle| self.remote.get(&handle).copied());
         let (delivered, credit) = (fields.number(5).unwrap_or(0), fields.number(6));
         if let Some((id, link)) = id.and_then(|id| Some((id, self.links.get_mut(&id)?))) {
             if let (Role::Sender, Some(credit)) = (link.role, credit) {
-                link.credit = delivered.wrapping_add(credit).wrapping_sub(link.deliveries);
+                link.credit = credit.saturating_sub(link.deliveries.wrapping_sub(delivered));
                 if fields.take(8).is_true() && link.waiting.is_empty() {
                     // Drained: the credit is used up by having nothing to say (2.6.7).
                     link.deliveries = link.deliveries.wrapping_add(link.credit);

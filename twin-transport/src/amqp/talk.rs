@@ -121,6 +121,8 @@ impl Talk {
             }
         };
         self.peer.send(sender, &grammar::say_put_token(id.clone(), &scope, token))?;
+        // An older token's answer is of no interest any more.
+        self.tokens.retain(|_, owner| *owner != slot);
         self.tokens.insert(id, slot);
         Ok(())
     }
