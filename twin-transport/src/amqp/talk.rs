@@ -252,9 +252,11 @@ impl Talk {
     ) -> Result<[LinkId; 2]> {
         let (address, name) = (grammar::say_address(address), self.unique());
         let sender = self.peer.attach(format!("{name}-s"), Role::Sender, settled, &address, properties)?;
-        let receiver =
-            self.peer.attach(format!("{name}-r"), Role::Receiver, settled, &address, properties)?;
-        Ok([sender, receiver])
+        let receiver = self.peer.attach(format!("{name}-r"), Role::Receiver, settled, &address, properties);
+        if receiver.is_err() {
+            self.peer.detach(sender);
+        }
+        Ok([sender, receiver?])
     }
 
     fn attached(&mut self, slot: Slot, link: LinkId) {
