@@ -11,6 +11,7 @@
 //! | [`connections`] | `hub-memory` |
 //! | [`twins`] | `twins-memory`, `queries` |
 //! | [`patches`] | `patches` |
+//! | [`node`] | `node`: official Node.js packages and ours |
 //! | [`hub`] | the hub's process, and what it is asked |
 //! | [`lean`] | an MQTT client of almost no weight |
 //! | [`figure`] | figures and their table |
@@ -20,6 +21,7 @@ pub mod devices;
 pub mod figure;
 pub mod hub;
 pub mod lean;
+pub mod node;
 pub mod patches;
 pub mod twins;
 
@@ -56,6 +58,7 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { figures: &["hub-memory"], run: connections::run },
     Benchmark { figures: &["twins-memory", "queries"], run: twins::run },
     Benchmark { figures: &["patches"], run: patches::run },
+    Benchmark { figures: &["node"], run: node::run },
 ];
 
 /// The command line.
