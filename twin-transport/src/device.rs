@@ -1,5 +1,7 @@
 //! A device's connection, whatever its protocol.
 
+use std::sync::Arc;
+
 use twin_core::auth::SasToken;
 use twin_core::wire::{Heard, Said};
 use twin_core::{Error, Result};
@@ -19,7 +21,7 @@ pub enum Connector {
         /// The connections.
         pool: amqp::Pool,
         /// Who the device is.
-        endpoint: Box<Endpoint>,
+        endpoint: Arc<Endpoint>,
     },
 }
 
@@ -53,7 +55,7 @@ impl Connector {
                 pool.hub()
             )));
         }
-        Ok(Connector::Pooled { pool: pool.clone(), endpoint: Box::new(endpoint) })
+        Ok(Connector::Pooled { pool: pool.clone(), endpoint: Arc::new(endpoint) })
     }
 
     /// Whether [`Connection::renew`] works.

@@ -36,7 +36,7 @@ use twin_core::{Error, ErrorKind, Result};
 
 use line::Line;
 use peer::Peer;
-use talk::{News, Slot, Talk, Who};
+use talk::{News, Slot, Talk};
 
 pub use pool::{MAX_DEVICES_PER_CONNECTION, Pool, PooledConnection};
 
@@ -49,7 +49,7 @@ pub struct Connector(Arc<Dialer>);
 
 /// Where to go, and how.
 struct Dialer {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     tls: Arc<ClientConfig>,
     proxy: Proxy,
     connect_timeout: Duration,
@@ -81,7 +81,7 @@ impl Connector {
     pub async fn connect(&self, token: Option<&SasToken>) -> Result<Connection> {
         let deadline = Instant::now() + self.0.connect_timeout;
         let mut line = timeout_at(deadline, self.0.dial()).await.map_err(|_| self.0.late("reaching"))??;
-        line.talk.join(SLOT, self.0.who(), token)?;
+        line.talk.join(SLOT, self.0.endpoint.clone(), token)?;
         let joining = async {
             loop {
                 match line.next().await? {
@@ -103,16 +103,12 @@ impl Dialer {
     fn new(endpoint: Endpoint, options: &Options) -> Result<Dialer> {
         options.validate()?;
         Ok(Dialer {
-            endpoint,
+            endpoint: Arc::new(endpoint),
             tls: tls::client_config(options)?,
             proxy: options.proxy.clone(),
             connect_timeout: options.connect_timeout,
             idle: options.keep_alive,
         })
-    }
-
-    fn who(&self) -> Who {
-        Who::of(&self.endpoint)
     }
 
     fn port(&self) -> u16 {
@@ -143,17 +139,6 @@ impl Dialer {
         let name = format!("twin-{:016x}", u64::from_be_bytes(random));
         let peer = Peer::new(host.clone(), &name, self.idle);
         Ok(Line::new(io, host.clone(), Talk::new(peer, host.clone(), name), self.idle))
-    }
-}
-
-impl Who {
-    fn of(endpoint: &Endpoint) -> Who {
-        Who {
-            hub: endpoint.hub.clone(),
-            key: endpoint.key.clone(),
-            product_info: endpoint.product_info.clone(),
-            model_id: endpoint.model_id.clone(),
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
 
 use super::Dialer;
 use super::line::Line;
-use super::talk::{News, Slot, Who};
+use super::talk::{News, Slot};
 use crate::{Carrier, Endpoint, Options};
 
 /// Most devices of one connection, and the default. The .NET SDK takes no more than 995 (IoT Hub's own limit is not
@@ -99,17 +99,12 @@ impl Pool {
     ///
     /// # Errors
     /// As [`Connector::connect`](super::Connector::connect).
-    pub async fn connect(&self, endpoint: &Endpoint, token: &SasToken) -> Result<PooledConnection> {
+    pub async fn connect(&self, endpoint: &Arc<Endpoint>, token: &SasToken) -> Result<PooledConnection> {
         let dialer = &self.0.dialer;
         let begin = Instant::now();
         let deadline = begin + dialer.connect_timeout;
         let seat = timeout_at(deadline, self.seat(begin)).await.map_err(|_| dialer.late("reaching"))??;
-        seat.desk.wish(Wish::Join(
-            seat.slot,
-            Box::new(Who::of(endpoint)),
-            token.clone(),
-            seat.letters.clone(),
-        ))?;
+        seat.desk.wish(Wish::Join(seat.slot, endpoint.clone(), token.clone(), seat.letters.clone()))?;
         let up = async {
             match seat.letter().await? {
                 Letter::Up => Ok(()),
@@ -152,7 +147,7 @@ impl Pool {
 
 /// What a device wants from its connection.
 enum Wish {
-    Join(Slot, Box<Who>, SasToken, Arc<Letters>),
+    Join(Slot, Arc<Endpoint>, SasToken, Arc<Letters>),
     Say(Slot, Said),
     Renew(Slot, SasToken),
     Leave(Slot),
@@ -288,7 +283,7 @@ fn grant(line: &mut Line, devices: &mut HashMap<Slot, Arc<Letters>>, wish: Wish)
     let (slot, result) = match wish {
         Wish::Join(slot, who, token, letters) => {
             devices.insert(slot, letters);
-            (slot, line.talk.join(slot, *who, Some(&token)))
+            (slot, line.talk.join(slot, who, Some(&token)))
         }
         Wish::Say(slot, said) => (slot, line.talk.say(slot, &said)),
         Wish::Renew(slot, token) => (slot, line.talk.renew(slot, &token)),

@@ -1,14 +1,16 @@
 //! The hub's side of AMQP, purely: tokens by CBS, the twin links of every device on the connection.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use twin_core::auth::{SasToken, Scope};
 use twin_core::wire::amqp::{self as grammar, Address, Correlation, LinkProperties};
 use twin_core::wire::{ApiVersion, Channel, Heard, Said};
-use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
+use twin_core::{Error, ErrorKind, HostName, Result};
 
 use super::peer::{Happened, LinkId, Peer, Role};
+use crate::Endpoint;
 
 /// Most answers to subscriptions that one device waits for.
 const MAX_SUBSCRIBING: usize = 16;
@@ -27,17 +29,9 @@ pub(super) enum News {
     Down(Error),
 }
 
-/// Who a device is.
-#[derive(Clone, Debug)]
-pub(super) struct Who {
-    pub(super) hub: HostName,
-    pub(super) key: TwinKey,
-    pub(super) product_info: Option<String>,
-    pub(super) model_id: Option<String>,
-}
-
 struct Device {
-    who: Who,
+    /// Who it is.
+    who: Arc<Endpoint>,
     up: bool,
     /// Sender and receiver.
     links: Option<[LinkId; 2]>,
@@ -78,7 +72,7 @@ impl Talk {
     }
 
     /// A device comes: [`News::Up`] or [`News::Down`] follows.
-    pub(super) fn join(&mut self, slot: Slot, who: Who, token: Option<&SasToken>) -> Result<()> {
+    pub(super) fn join(&mut self, slot: Slot, who: Arc<Endpoint>, token: Option<&SasToken>) -> Result<()> {
         let device = Device {
             who,
             up: false,

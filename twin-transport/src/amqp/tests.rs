@@ -17,8 +17,7 @@ fn pair() -> (Line, DuplexStream) {
     let (host, key) = (HostName::new("h").unwrap(), TwinKey::device("d").unwrap());
     let talk = Talk::new(Peer::new(host.clone(), "c", IDLE), host.clone(), "c".into());
     let mut line = Line::new(Box::new(ours), host.clone(), talk, IDLE);
-    let who = Who { hub: host, key, product_info: Some("me".into()), model_id: None };
-    line.talk.join(SLOT, who, None).unwrap();
+    line.talk.join(SLOT, Arc::new(Endpoint::new(host, key)), None).unwrap();
     (line, theirs)
 }
 
