@@ -23,15 +23,10 @@ class Twin {
     complete(this, registryClient);
   }
 
-  /** Takes over `answer`, an object that nobody else holds: pages have thousands, and copying them costs more than parsing. */
+  /** Makes a twin of `answer`, an object that nobody else holds. */
   static _adopt(answer, registryClient) {
     requireId(answer);
-    const twin = Object.create(Twin.prototype);
-    for (const name of Object.keys(answer)) {
-      if (name !== '__proto__') twin[name] = answer[name];
-    }
-    complete(twin, registryClient);
-    return twin;
+    return new Adopted(answer, registryClient);
   }
 
   /** Reads the twin anew: properties, tags and etag. */
@@ -59,6 +54,15 @@ class Twin {
   }
 }
 
+/** A twin made in one go: pages have thousands of rows, and their members one by one cost as much as parsing them. */
+function Adopted(answer, registry) {
+  // A query can name a column so; assigning it would change what this object is.
+  if (Object.hasOwn(answer, '__proto__')) delete answer.__proto__;
+  Object.assign(this, answer);
+  complete(this, registry);
+}
+Adopted.prototype = Twin.prototype;
+
 function requireId(device) {
   if (!device || !device.deviceId) throw new errors.ArgumentError("'device' must have a deviceId property");
 }
@@ -66,7 +70,7 @@ function requireId(device) {
 function complete(twin, registry) {
   twin.etag = twin.etag || '*';
   twin.tags = twin.tags || {};
-  twin.properties = { desired: {}, ...twin.properties };
+  if (!twin.properties || !twin.properties.desired) twin.properties = { desired: {}, ...twin.properties };
   twin._registry = registry;
 }
 
