@@ -131,6 +131,15 @@ function hear(emitter, ...events) {
 /** The next `event` of `emitter`. */
 const next = (emitter, event) => soon(new Promise((resolve) => emitter.once(event, resolve)));
 
+/** Waits until `condition` holds, `ms` at most. */
+async function until(condition, ms = PATIENCE_MS) {
+  const end = Date.now() + ms;
+  while (!condition() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Waits until what was put off to the next turn has happened. */
+const turn = () => new Promise((resolve) => setTimeout(resolve, 10));
+
 const VOLATILE = [
   [/SharedAccessSignature sr=\S+/g, '<token>'],
   [/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>'],
@@ -201,7 +210,7 @@ process.on('uncaughtException', (err) => {
 });
 
 module.exports = {
-  say, hub, id, soon, outcome, called, thrown, hear, next, host,
+  say, hub, id, soon, outcome, called, thrown, hear, next, until, turn, host,
   /** Given to backends. */
   serviceConnectionString: process.env.IOTHUB_CONNECTION_STRING,
   /** The transport that this run is about. */

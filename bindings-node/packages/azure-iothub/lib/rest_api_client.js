@@ -4,6 +4,7 @@
 const { anHourFromNow, errors } = require('azure-iot-common');
 const { native } = require('azure-iot-common/lib/native.js');
 const { connectionOptions } = require('azure-iot-common/lib/trust.js');
+const debug = require('azure-iot-common/lib/debug.js')('azure-iothub:RestApiClient');
 const { refusal } = require('./refusal');
 const { Response } = require('./response');
 
@@ -61,7 +62,10 @@ class RestApiClient {
       if (UNSAYABLE.test(said)) throw unsayable(header);
       flat.push(header, said);
     }
+    // Bodies are left out: those of identities have keys in them.
+    debug(`${method} ${path} at ${this.#config.host}, ${body.length} characters`);
     this.#connection().send(method, path, flat, body, (err, answer, answerBody) => {
+      debug(`${method} ${path}: ${err ?? answer.status}`);
       if (err) return done(hungUp(err));
       const response = new Response(answer.status, answer.headers, answerBody);
       if (answer.status >= 300) return done(refusal(response, answerBody));

@@ -1,7 +1,7 @@
 // Desired changes: order of events, values, and the local copy.
 'use strict';
 const { Client } = require('azure-iot-device');
-const { say, hub, soon, Transport } = require('../support');
+const { say, hub, soon, turn, Transport } = require('../support');
 
 const device = hub.device();
 hub.desire(device, { fan: { speed: 1, mode: 'auto' }, old: true });
@@ -17,7 +17,7 @@ const client = Client.fromConnectionString(device.connectionString, Transport);
   }
   twin.on('properties.desired.end', done);
   await new Promise((resolve) => twin.enableTwinDesiredPropertiesUpdates(resolve));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await turn();
   say('from here');
   hub.desire(device, { fan: { speed: 2 } });
   hub.desire(device, { fan: { mode: null }, list: [1, { a: 5 }] });

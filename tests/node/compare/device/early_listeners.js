@@ -1,7 +1,7 @@
 // Listeners on a twin that was not read yet, and reading it again.
 'use strict';
 const { Client } = require('azure-iot-device');
-const { say, hub, Transport } = require('../support');
+const { say, hub, until, turn, Transport } = require('../support');
 
 const device = hub.device();
 hub.desire(device, { fan: { speed: 1 } });
@@ -15,10 +15,11 @@ const client = Client.fromConnectionString(device.connectionString, Transport);
   const found = await pending;
   found.on('properties.desired', (value) => say('whole', value));
   found.on('properties.desired.fan', (value) => say('fan', value));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await turn();
+  await new Promise((resolve) => found.enableTwinDesiredPropertiesUpdates(resolve));
   hub.desire(device, { fan: { speed: 2 } });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await until(() => found.properties.desired.fan.speed === 2);
   await found.get();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await turn();
   await client.close();
 })();

@@ -3,7 +3,7 @@
 const { EventEmitter } = require('node:events');
 const { Client } = require('azure-iot-device');
 const { results, NoRetry } = require('azure-iot-common');
-const { say, called, outcome, hear, Transport } = require('../support');
+const { say, called, outcome, hear, turn, Transport } = require('../support');
 
 class Fake extends EventEmitter {
   connect(done) { say('connect'); done(null, new results.Connected()); }
@@ -29,10 +29,10 @@ class Fake extends EventEmitter {
   await called('bad report', (done) => twin.properties.reported.update({ bad: 1 }, done));
   twin.on('properties.desired', (delta) => say('desired', delta));
   fake.emit('twinDesiredPropertiesUpdate', { a: 2, $version: 2 });
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await turn();
   say('copy', twin.properties.desired);
   await outcome('options', client.setOptions({ x: 1 }));
   fake.emit('disconnect', new Error('final'));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await turn();
   await outcome('close', client.close());
 })();
