@@ -1,8 +1,8 @@
 //! Running official Node.js packages, as published, against a hub.
 //!
-//! The packages have the ports 443 and 8883 built in. Where this user may bind them, the hub listens there, on a
+//! The packages have the ports 443, 5671 and 8883 built in. Where this user may bind them, the hub listens there, on a
 //! loopback address of its own. Where not, it listens on a free port and a preloaded script sends connections to
-//! those two ports there instead; the packages stay untouched either way.
+//! those ports there instead; the packages stay untouched either way.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -46,10 +46,10 @@ impl NodeHub {
     /// Starts an ephemeral hub on loopback address 127.0.0.`last`.
     pub async fn start(last: u8) -> NodeHub {
         let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, last));
-        let direct = [443, 8883].iter().all(|port| TcpListener::bind((ip, *port)).is_ok());
+        let direct = [443, 5671, 8883].iter().all(|port| TcpListener::bind((ip, *port)).is_ok());
         let builder = Hub::builder().host_name(ip.to_string()).ephemeral();
         let builder = if direct {
-            builder.listen(SocketAddr::new(ip, 443)).listen(SocketAddr::new(ip, 8883))
+            [443, 5671, 8883].iter().fold(builder, |builder, port| builder.listen(SocketAddr::new(ip, *port)))
         } else {
             builder.listen(SocketAddr::new(ip, 0))
         };

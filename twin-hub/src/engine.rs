@@ -45,7 +45,7 @@ use twin_core::twin::{Patch, Rules, SectionName, TwinPatch};
 use twin_core::wire::{ApiVersion, Refusal, rest};
 use twin_core::{ETag, Error, ErrorKind, Result, Timestamp, TwinKey};
 
-pub(crate) use self::attachment::Attachment;
+pub(crate) use self::attachment::{Attachment, KeptSession};
 pub(crate) use self::faults::{Fault, Faults, Operation};
 pub(crate) use self::metrics::Figures;
 pub(crate) use crate::domain::Notice;

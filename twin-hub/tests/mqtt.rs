@@ -222,8 +222,6 @@ async fn what_is_no_connect_of_mqtt_3_1_1() {
         ("PINGREQ first", b"\xc0\x00", None),
         ("zeros", b"\x00\x00\x00\x00", None),
         ("TLS in TLS", b"\x16\x03\x01\x00\x05hello", None),
-        ("AMQP", b"AMQP\x00\x01\x00\x00", None),
-        ("AMQP with SASL", b"AMQP\x03\x01\x00\x00", None),
     ] {
         let mut peer = Mqtt::new(world.tls().await);
         peer.send_raw(bytes).await;

@@ -2,9 +2,9 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { once } = require('node:events');
 const iothub = require('azure-iothub');
 const { Client, ModuleClient } = require('azure-iot-device');
+const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
 const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 
 const connectionString = process.env.IOTHUB_CONNECTION_STRING;
@@ -14,7 +14,7 @@ const hostName = iothub.ConnectionString.parse(connectionString).HostName;
 /** How long a scenario waits for something that the hub should do at once, in ms. */
 const PATIENCE_MS = 20_000;
 
-const transports = { Mqtt, MqttWs };
+const transports = { Mqtt, MqttWs, Amqp, AmqpWs };
 const registry = iothub.Registry.fromConnectionString(connectionString);
 
 let serial = 0;
@@ -52,7 +52,7 @@ function soon(promise, what) {
 }
 
 /** The next time `emitter` says `event`; its first argument. */
-const next = (emitter, event) => soon(once(emitter, event).then(([first]) => first), `'${event}'`);
+const next = (emitter, event) => soon(new Promise((resolve) => emitter.once(event, resolve)), `'${event}'`);
 
 /** `twin.properties.reported.update`, which takes a callback only. */
 const report = (twin, patch) => soon(new Promise((resolve, reject) =>

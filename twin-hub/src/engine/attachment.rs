@@ -17,6 +17,17 @@ use crate::domain::{Command, Notice, refuse};
 /// Longest model id, in characters (a DTMI; Digital Twins Definition Language).
 const MAX_MODEL_ID: usize = 128;
 
+/// What a connection does with a session that an earlier one asked to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeptSession {
+    /// goes on with it, or begins one (MQTT, clean session 0)
+    Resume,
+    /// forgets it (MQTT, clean session 1)
+    Forget,
+    /// leaves it to whoever comes for it (AMQP, which has none)
+    Leave,
+}
+
 /// A connection of a device or module. Dropping it marks the device disconnected (unless another took over).
 pub(crate) struct Attachment {
     /// the channels a kept session (clean session 0) had subscribed to; empty for a clean one
@@ -44,6 +55,18 @@ impl Engine {
         model_id: Option<String>,
         notices: mpsc::Sender<Notice>,
     ) -> Result<Attachment, Refusal> {
+        let session = if clean_session { KeptSession::Forget } else { KeptSession::Resume };
+        self.attach_with(judged, session, model_id, notices).await
+    }
+
+    /// [`Engine::attach`] for protocols that have other sessions than MQTT's.
+    pub(crate) async fn attach_with(
+        &self,
+        judged: &Identity,
+        session: KeptSession,
+        model_id: Option<String>,
+        notices: mpsc::Sender<Notice>,
+    ) -> Result<Attachment, Refusal> {
         self.0.faults.suffer(Operation::Attach).await?;
         let key = &judged.key();
         let (handle, slot, shared_key, record) = self.0.shared.find(key)?;
@@ -57,16 +80,16 @@ impl Engine {
             self.write(model_id.len(), Command::Announce { key: key.clone(), model_id }).await?;
         }
         let kept = slot.kept();
-        let session_present = !clean_session && kept.is_kept();
-        if clean_session && kept.is_kept() {
+        let session_present = session == KeptSession::Resume && kept.is_kept();
+        if session == KeptSession::Forget && kept.is_kept() {
             self.keep(handle, &shared_key, None).await?;
         }
-        let channels = match (clean_session, session_present) {
-            (true, _) => Channels::default(),
-            (false, true) => kept,
-            (false, false) => Channels::KEPT,
+        let channels = match (session, session_present) {
+            (KeptSession::Forget | KeptSession::Leave, _) => Channels::default(),
+            (KeptSession::Resume, true) => kept,
+            (KeptSession::Resume, false) => Channels::KEPT,
         };
-        if !clean_session && !session_present {
+        if session == KeptSession::Resume && !session_present {
             // On disk from its first subscription on; until then there is nothing in it to lose.
             slot.set_kept(channels);
         }

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
@@ -19,7 +19,7 @@ use super::certificate::{AnyCertificate, PeerCertificate};
 use super::metrics::{Door, count};
 use super::patient::Patient;
 use super::sniff::{ENOUGH, Protocol, sniff};
-use super::{Front, Interrupt, Peer, http, mqtt};
+use super::{Front, Interrupt, Peer, amqp, http, mqtt};
 
 /// A connection after TLS. Boxed: it is over a kilobyte large, and every future that it passes through holds room for it.
 pub(super) type Stream = Box<TlsStream<Patient<TcpStream>>>;
@@ -159,13 +159,7 @@ async fn serve(front: Arc<Front>, tcp: TcpStream, address: SocketAddr) {
     match protocol {
         Protocol::Mqtt => Box::pin(mqtt::serve(front, stream, ahead, peer, Door::Mqtt)).await,
         Protocol::Http => Box::pin(http::serve(front, stream, ahead, peer)).await,
-        Protocol::Amqp => {
-            let mut stream = stream;
-            // The place where AMQP will be served. Until then the peer finds the connection closed before any
-            // protocol header, which is how AMQP says that no version is common (AMQP 1.0, 2.2).
-            tracing::warn!(peer = %address, "AMQP is not served yet; use MQTT");
-            let _ = tokio::time::timeout(front.limits.first_words_time, stream.shutdown()).await;
-        }
+        Protocol::Amqp => Box::pin(amqp::serve(front, stream, ahead, peer, Door::Amqp)).await,
     }
 }
 

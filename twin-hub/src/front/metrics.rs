@@ -13,16 +13,20 @@ use crate::engine::Figures;
 pub(crate) enum Door {
     Mqtt,
     MqttWs,
+    Amqp,
+    AmqpWs,
     Http,
 }
 
 impl Door {
-    const ALL: [Door; 3] = [Door::Mqtt, Door::MqttWs, Door::Http];
+    const ALL: [Door; 5] = [Door::Mqtt, Door::MqttWs, Door::Amqp, Door::AmqpWs, Door::Http];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Door::Mqtt => "mqtt",
             Door::MqttWs => "mqtt-ws",
+            Door::Amqp => "amqp",
+            Door::AmqpWs => "amqp-ws",
             Door::Http => "http",
         }
     }
@@ -32,8 +36,8 @@ impl Door {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     started: Instant,
-    open: [AtomicI64; 3],
-    accepted: [AtomicU64; 3],
+    open: [AtomicI64; Door::ALL.len()],
+    accepted: [AtomicU64; Door::ALL.len()],
     pub(crate) twin_reads: AtomicU64,
     pub(crate) twin_updates: AtomicU64,
     pub(crate) desired_sent: AtomicU64,

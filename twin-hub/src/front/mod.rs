@@ -7,9 +7,11 @@
 //! | `auth` | who is this: SAS tokens, certificates, policies |
 //! | `certificate` | client certificates |
 //! | `mqtt` | devices, over TLS or WebSocket |
+//! | `amqp` | devices, many of them on one connection, and services; over TLS or WebSocket |
 //! | `http` | the service API, WebSocket upgrades, metrics, health |
 //! | `metrics`, `faults` | what was counted; what shall go wrong on purpose |
 
+pub(crate) mod amqp;
 pub(crate) mod auth;
 pub(crate) mod certificate;
 pub(crate) mod faults;
@@ -22,8 +24,10 @@ mod sniff;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use twin_core::{HostName, Timestamp};
 
@@ -58,7 +62,17 @@ impl Front {
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
     }
+
+    /// When a timer for `expiry` rings. A token may live for centuries; a timer's range ends earlier.
+    pub(crate) fn timer_for(&self, expiry: Timestamp) -> Instant {
+        let left = expiry.ticks().saturating_sub(self.now().ticks());
+        // Ticks are 100 ns.
+        Instant::now() + Duration::from_nanos(left.saturating_mul(100)).min(LONGEST_STAY)
+    }
 }
+
+/// A device with an endless token is asked to log in again after this long.
+const LONGEST_STAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What every connection watches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,6 +131,12 @@ impl HostNames {
     pub(crate) fn know(&self, text: &str) -> bool {
         HostName::new(text)
             .is_ok_and(|given| self.0.iter().any(|name| name.host().eq_ignore_ascii_case(given.host())))
+    }
+
+    /// Whether `label` is what one of them begins with, before the first dot.
+    pub(crate) fn know_label(&self, label: &str) -> bool {
+        let first = |name: &HostName| name.host().split('.').next().map(str::to_owned);
+        self.0.iter().filter_map(first).any(|first| first.eq_ignore_ascii_case(label))
     }
 }
 

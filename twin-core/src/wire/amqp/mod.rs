@@ -20,6 +20,7 @@ mod cbs;
 mod condition;
 mod link;
 mod message;
+mod sasl;
 mod twin;
 
 pub use address::{Address, Direction, hear_address, say_address};
@@ -27,6 +28,7 @@ pub use cbs::{PutToken, hear_put_token, hear_token_answer, say_put_token, say_to
 pub use condition::{Condition, Redirect, hear_condition, kind_of, say_refusal};
 pub use link::{LinkProperties, hear_link_properties, say_channel_id, say_link_properties};
 pub use message::{Body, Correlation, Message, Scalar};
+pub use sasl::{PlainUser, hear_plain_user, say_plain_user};
 pub use twin::{hear, hear_hub, say, say_hub};
 
 /// The WebSocket subprotocol; the path is [`mqtt::WEBSOCKET_PATH`](super::mqtt::WEBSOCKET_PATH).

@@ -50,7 +50,7 @@ struct Connection {
     peer: Peer,
     head: Arc<Mutex<Head>>,
     /// set by the request that asked to go on as a WebSocket
-    upgrade: Mutex<Option<OnUpgrade>>,
+    upgrade: Mutex<Option<(OnUpgrade, websocket::Inside)>>,
 }
 
 /// Serves one HTTP connection, and what it upgrades to.

@@ -18,48 +18,56 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
+use twin_core::wire::amqp::WEBSOCKET_PROTOCOLS;
 use twin_core::wire::{HubCode, Refusal, mqtt as wire};
 
 use super::super::metrics::Door;
-use super::super::mqtt;
+use super::super::{amqp, mqtt};
 use super::tap::Tap;
 use super::{Front, Peer, Request, Response, Upgraded};
 
 /// Read buffer per connection, in bytes: tungstenite's own default is 128 KiB.
 const READ_BUFFER: usize = 2 * 1024;
-/// Longest message and frame taken, in bytes: an MQTT packet fits.
+/// Longest message and frame taken, in bytes: an MQTT packet and an AMQP frame fit.
 const MAX_MESSAGE: usize = 512 * 1024;
 /// Most bytes per message sent.
 const MAX_SENT: usize = 16 * 1024;
 /// Most bytes that tungstenite may hold back for a slow peer.
 const WRITE_BUFFER: usize = 4 * MAX_SENT;
 
-/// The subprotocol that clients ask for when they mean AMQP.
-const AMQP: &str = "AMQPWSB10";
+/// What is spoken inside a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inside {
+    Mqtt,
+    Amqp,
+}
+
+/// The first subprotocol on offer that is spoken here, as it is spelled.
+fn choose<'o>(mut offered: impl Iterator<Item = &'o str>) -> Option<(&'static str, Inside)> {
+    offered.find_map(|offer| {
+        let spoken = [(wire::WEBSOCKET_PROTOCOL, Inside::Mqtt)].into_iter();
+        let mut spoken = spoken.chain(WEBSOCKET_PROTOCOLS.map(|protocol| (protocol, Inside::Amqp)));
+        spoken.find(|(protocol, _)| *protocol == offer)
+    })
+}
 
 /// Answers a request for the WebSocket path: the upgrade's response and what it becomes, or a refusal.
-pub(super) fn upgrade(mut request: Request) -> Result<(Response, OnUpgrade), Refusal> {
+pub(super) fn upgrade(mut request: Request) -> Result<(Response, (OnUpgrade, Inside)), Refusal> {
     let bad = |why: String| Refusal::new(HubCode::GENERIC_BAD_REQUEST, why);
     let mut response = create_response_with_body(&request, Default::default)
         .map_err(|e| bad(format!("no WebSocket upgrade: {e}")))?;
-    let offered = || {
-        let values = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-        values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
-    };
-    if !offered().any(|protocol| protocol == wire::WEBSOCKET_PROTOCOL) {
-        if offered().any(|protocol| protocol.eq_ignore_ascii_case(AMQP)) {
-            let why = "AMQP over WebSocket is not served yet; use MQTT over WebSocket";
-            return Err(Refusal::new(HubCode::NOT_IMPLEMENTED, why));
-        }
-        return Err(bad(format!("the WebSocket offers no subprotocol '{}'", wire::WEBSOCKET_PROTOCOL)));
-    }
-    let chosen = HeaderValue::from_static(wire::WEBSOCKET_PROTOCOL);
-    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, chosen);
-    Ok((response, hyper::upgrade::on(&mut request)))
+    let values = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let offered = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let (chosen, inside) = choose(offered.map(str::trim)).ok_or_else(|| {
+        let [amqp, _] = WEBSOCKET_PROTOCOLS;
+        bad(format!("the WebSocket offers no subprotocol '{}' or '{amqp}'", wire::WEBSOCKET_PROTOCOL))
+    })?;
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(chosen));
+    Ok((response, (hyper::upgrade::on(&mut request), inside)))
 }
 
-/// Serves MQTT on the connection that was upgraded.
-pub(super) async fn serve(front: Arc<Front>, upgrade: OnUpgrade, peer: Peer) {
+/// Serves MQTT or AMQP on the connection that was upgraded.
+pub(super) async fn serve(front: Arc<Front>, (upgrade, inside): (OnUpgrade, Inside), peer: Peer) {
     let upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(e) => {
@@ -81,7 +89,11 @@ pub(super) async fn serve(front: Arc<Front>, upgrade: OnUpgrade, peer: Peer) {
         .max_frame_size(Some(MAX_MESSAGE));
     let ahead = parts.read_buf.to_vec();
     let socket = Box::pin(WebSocketStream::from_partially_read(io, ahead, Role::Server, Some(config))).await;
-    Box::pin(mqtt::serve(front, Bytestream::new(socket), Bytes::new(), peer, Door::MqttWs)).await;
+    let stream = Bytestream::new(socket);
+    match inside {
+        Inside::Mqtt => Box::pin(mqtt::serve(front, stream, Bytes::new(), peer, Door::MqttWs)).await,
+        Inside::Amqp => Box::pin(amqp::serve(front, stream, Bytes::new(), peer, Door::AmqpWs)).await,
+    }
 }
 
 /// The bytes of a WebSocket's binary messages, as a stream.
@@ -111,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Bytestream<S> {
             match ready!(Pin::new(&mut *this.socket).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => this.arrived = bytes,
                 Some(Ok(Message::Text(_))) => {
-                    let why = "a text message; MQTT goes in binary ones";
+                    let why = "a text message; MQTT and AMQP go in binary ones";
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, why)));
                 }
                 // Answered by tungstenite; nothing for the stream.

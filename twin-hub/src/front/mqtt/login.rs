@@ -170,11 +170,7 @@ async fn admit(front: &Front, connect: Connect, peer: &Peer) -> Result<(Admitted
     }
     let admission =
         front.judge().device(device, |key| front.engine.identity(key), &password, peer).map_err(denied)?;
-    let until = admission.until.map(|expiry| {
-        let left = expiry.ticks().saturating_sub(front.now().ticks());
-        // Ticks are 100 ns. A token may live for centuries; the timer's range ends earlier.
-        Instant::now() + Duration::from_nanos(left.saturating_mul(100)).min(LONGEST_STAY)
-    });
+    let until = admission.until.map(|expiry| front.timer_for(expiry));
     let (sender, notices) = mpsc::channel(MAX_NOTICES);
     let attachment = front
         .engine
@@ -203,9 +199,6 @@ async fn admit(front: &Front, connect: Connect, peer: &Peer) -> Result<(Admitted
     };
     Ok((admitted, session_present))
 }
-
-/// A device with an endless token is asked to log in again after this long.
-const LONGEST_STAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How long a client that asked for this keep-alive (in seconds) may be silent.
 fn silence(keep_alive: u16, max: Duration) -> Duration {
