@@ -26,8 +26,9 @@ use crate::builder::Transport;
 /// options.extra_ca_pem.push(hub.ca_pem().into());
 /// let pool = AmqpPool::new(host, Transport::Amqp, options)?;
 ///
-/// let lamp = DeviceClient::from_connection_string(&connection_string)?.pool(&pool).build()?;
-/// # assert_eq!(pool.connections().await, 0);
+/// let lamp = DeviceClient::from_connection_string(&connection_string)?.pool(&pool).open().await?;
+/// let twin = lamp.twin().await?;
+/// # assert_eq!(pool.connections().await, 1);
 /// # Ok(())
 /// # }
 /// ```

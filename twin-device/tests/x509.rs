@@ -43,7 +43,7 @@ async fn a_certificate_lets_its_device_in_and_no_other() {
         registry.create(&identity).await.unwrap();
         let cs = format!("HostName={};DeviceId=d;x509=true", hub.host_name());
 
-        for transport in [Transport::Mqtt, Transport::MqttWs] {
+        for transport in [Transport::Mqtt, Transport::MqttWs, Transport::Amqp, Transport::AmqpWs] {
             for (certificate, good) in [
                 (certificate(&factory, "d"), true),
                 (certificate(&factory, "e"), false),

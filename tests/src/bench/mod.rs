@@ -7,6 +7,7 @@
 //!
 //! | module | figures |
 //! |---|---|
+//! | [`amqp`] | `amqp`: updates next to MQTT, shared connections |
 //! | [`devices`] | `device-memory` |
 //! | [`connections`] | `hub-memory` |
 //! | [`twins`] | `twins-memory`, `queries` |
@@ -16,6 +17,7 @@
 //! | [`lean`] | an MQTT client of almost no weight |
 //! | [`figure`] | figures and their table |
 
+pub mod amqp;
 pub mod connections;
 pub mod devices;
 pub mod figure;
@@ -58,6 +60,7 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { figures: &["hub-memory"], run: connections::run },
     Benchmark { figures: &["twins-memory", "queries"], run: twins::run },
     Benchmark { figures: &["patches"], run: patches::run },
+    Benchmark { figures: &["amqp"], run: amqp::run },
     Benchmark { figures: &["node"], run: node::run },
 ];
 

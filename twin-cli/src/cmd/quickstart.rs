@@ -37,27 +37,26 @@ enum Choice {
     Mqtt,
     /// MQTT over a secure WebSocket
     MqttWs,
-    /// Comes in a later version
+    /// AMQP over TLS
     Amqp,
-    /// Comes in a later version
+    /// AMQP over a secure WebSocket
     AmqpWs,
 }
 
 impl Choice {
-    fn transport(self) -> Result<Transport> {
+    fn transport(self) -> Transport {
         match self {
-            Choice::Mqtt => Ok(Transport::Mqtt),
-            Choice::MqttWs => Ok(Transport::MqttWs),
-            Choice::Amqp | Choice::AmqpWs => Err(Failure::local(
-                "AMQP comes in a later version; --transport mqtt and mqtt-ws work in this one",
-            )),
+            Choice::Mqtt => Transport::Mqtt,
+            Choice::MqttWs => Transport::MqttWs,
+            Choice::Amqp => Transport::Amqp,
+            Choice::AmqpWs => Transport::AmqpWs,
         }
     }
 }
 
 impl Quickstart {
     pub(crate) async fn run(self, cx: &Context) -> Result<()> {
-        let transport = self.transport.transport()?;
+        let transport = self.transport.transport();
         let story = Story::new(cx.is_json());
         story.step("Start a hub on a free port, with a CA of its own; it keeps nothing")?;
         let free = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
@@ -172,6 +171,8 @@ async fn next(desired: &mut Subscription<DesiredChange>) -> Result<DesiredChange
 fn name(transport: Transport) -> &'static str {
     match transport {
         Transport::MqttWs => "MQTT over WebSocket, TLS",
+        Transport::Amqp => "AMQP, TLS",
+        Transport::AmqpWs => "AMQP over WebSocket, TLS",
         _ => "MQTT, TLS",
     }
 }
