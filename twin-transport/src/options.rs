@@ -104,9 +104,10 @@ pub struct Options {
     pub client_certificate: Option<ClientCertificate>,
     /// Default: [`Proxy::Environment`].
     pub proxy: Proxy,
-    /// From dialing to the end of the handshakes (TLS, WebSocket, MQTT). Default: 30 s.
+    /// From dialing to the end of the handshakes (TLS, WebSocket, MQTT or AMQP). Default: 30 s.
     pub connect_timeout: Duration,
-    /// MQTT keep-alive, in whole seconds. Default: 180 s, as the Node SDK. 1 s to [`MAX_KEEP_ALIVE`].
+    /// MQTT keep-alive, in whole seconds; over AMQP the longest silence that the hub is asked to keep. Default: 180 s, as
+    /// the Node SDK. 1 s to [`MAX_KEEP_ALIVE`].
     pub keep_alive: Duration,
     /// How long one HTTP request may take in all. Default: 60 s.
     pub request_timeout: Duration,
