@@ -276,7 +276,9 @@ fn tests_do_not_sleep_or_hide() {
     let offenders = files(&root(), "rs")
         .into_iter()
         .flat_map(|(path, text)| {
-            let is_test = path.to_string_lossy().contains("/tests/");
+            let shown = path.to_string_lossy();
+            // What tests stand on may: a benchmark measures for a while, and a process that ends can only be asked.
+            let is_test = shown.contains("/tests/") && !shown.contains("/tests/src/");
             text.lines()
                 .enumerate()
                 .filter(|(_, line)| {
