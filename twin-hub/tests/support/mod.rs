@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "every test file takes its part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+pub mod amqp_peer;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
