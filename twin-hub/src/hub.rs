@@ -116,7 +116,7 @@ impl Hub {
             tls,
         });
         for address in &addresses {
-            tracing::info!(%address, host_name, "listening: MQTT, WebSocket, HTTPS");
+            tracing::info!(%address, host_name, "listening: MQTT, AMQP, WebSocket, HTTPS");
         }
         let listeners = listeners
             .into_iter()

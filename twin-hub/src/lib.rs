@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Hub`], [`HubBuilder`], [`Limits`] | start, addresses, connection strings, stop; what clients may take |
 //! | [`LoginFault`], [`RequestFault`] | what the hub lets go wrong when a test asks for it |
-//! | `front` | TLS, protocol sniffing, MQTT, WebSocket, REST: protocol in, vocabulary out |
+//! | `front` | TLS, protocol sniffing, MQTT, AMQP, WebSocket, REST: protocol in, vocabulary out |
 //! | `engine` | what the front doors talk to: reads from memory, writes through one durable writer |
 //! | `domain` | one pure step: (now, who, said) to effects |
 //! | `store` | the store trait, its laws, the embedded engine |
@@ -13,7 +13,7 @@
 //!
 //! # Over the wire, where documents leave a choice
 //!
-//! Every listening port takes every protocol; TLS 1.2 and 1.3. AMQP is not served yet: such a connection is closed.
+//! Every listening port takes every protocol; TLS 1.2 and 1.3.
 //!
 //! Over MQTT (IoT Hub's "Communicate with your IoT hub using the MQTT protocol", MQTT 3.1.1):
 //!
@@ -36,6 +36,31 @@
 //! | a request at QoS 1 | PUBACK once it is done and durable |
 //! | many requests at once | answered in the order they came; a GET sees the reports before it |
 //!
+//! Over AMQP (IoT Hub's "Communicate with your IoT hub by using the AMQP Protocol", AMQP 1.0):
+//!
+//! | case | here |
+//! |---|---|
+//! | no SASL at all, as the Node SDK opens | taken; links wait for a token or a certificate |
+//! | SASL EXTERNAL | offered to who has shown a client certificate |
+//! | put-token that does not hold | status-code 401, without telling which part; one that is malformed: 400 |
+//! | tokens on one connection | 1000, each of its own device or module; the next one: 403005 |
+//! | a link without a right to it | attached without a terminus, then detached: `amqp:unauthorized-access` |
+//! | an address of no known form, or the wrong direction | the same with `amqp:not-found`, 404006 |
+//! | a link without api-version | served as the newest |
+//! | a token expires | links that stood on it are detached with `amqp:unauthorized-access`; the connection stays |
+//! | a device deleted, disabled or given new keys | the same |
+//! | a second connection of the same device | the earlier one's links are detached with `amqp:link:stolen`, 400027 |
+//! | a second twin link of the same device on one connection | the same |
+//! | a reported patch that was taken | status 200 (204 is MQTT's) |
+//! | a device is connected | from its first link on to its last; a token alone does not connect |
+//! | a kept MQTT session of the device | neither used nor forgotten |
+//! | device-to-cloud messages | accepted and counted; not routed anywhere yet |
+//! | cloud-to-device and method links | attach and stay idle |
+//! | cloud-to-device messages of services | rejected with `amqp:not-implemented` |
+//! | reading device-to-cloud messages | detached with `amqp:not-implemented` |
+//! | idle-time-out | 120 s is asked for, 240 s are waited; below 1 s is refused |
+//! | bytes that are no AMQP, frames out of place | close with `amqp:decode-error`, `amqp:illegal-state`, … |
+//!
 //! Over HTTP (errors have the body and the headers that the Node, Python and .NET SDKs parse):
 //!
 //! | case | here |
@@ -47,7 +72,7 @@
 //! | paths of the documented API that are not served yet | 501 |
 //! | `/health` | anyone: 200 while the hub serves, 503 while it stops or its store has failed |
 //! | `/metrics` | from loopback: anyone; from elsewhere: with a token whose policy has ServiceConnect |
-//! | WebSocket subprotocol other than `mqtt` | 501 for AMQP's (not served yet), 400 else |
+//! | WebSocket subprotocols | the first on offer of `mqtt`, `AMQPWSB10`, `amqp`; 400 if it is none of them |
 
 mod config;
 mod domain;

@@ -544,4 +544,38 @@ mod tests {
             assert!(why.contains(says), "{why}");
         }
     }
+
+    /// Bytes that nobody meant: each is refused or taken, none is the end of the hub.
+    #[test]
+    fn mangled_frames_and_messages_are_refused_or_read() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        let mut seed = BytesMut::new();
+        attach().value().write(&mut seed);
+        let message = b"\x00\x53\x72\xc1\x10\x02\xa3\x09operation\xa1\x01G\x00\x53\x73\xc0\x04\x02\x40\xa1\x00\x00\x53\x75\xa0\x01x";
+        seed.extend_from_slice(message);
+        let (mut read, mut refused) = (0, 0);
+        for _ in 0..20_000 {
+            let mut bytes = seed.clone();
+            for _ in 0..=random(4) {
+                let at = random(bytes.len());
+                bytes[at] = random(256) as u8;
+            }
+            bytes.truncate(1 + random(bytes.len()));
+            let bytes = bytes.freeze();
+            let start = random(bytes.len());
+            for outcome in [
+                Performative::read(&mut bytes.clone()).is_ok(),
+                super::super::message::read(bytes.slice(start..)).is_ok(),
+            ] {
+                *(if outcome { &mut read } else { &mut refused }) += 1;
+            }
+        }
+        assert!(read > 100 && refused > 100, "{read} {refused}");
+    }
 }

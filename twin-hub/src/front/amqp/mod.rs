@@ -13,31 +13,7 @@
 //! | `device` | the devices on a connection |
 //! | `twin` | requests on twin links |
 //!
-//! What this hub does where documents leave a choice (IoT Hub's "Communicate with your IoT hub by using the AMQP
-//! Protocol", AMQP 1.0):
-//!
-//! | case | here |
-//! |---|---|
-//! | no SASL at all, as the Node SDK opens | taken; links wait for a token or a certificate |
-//! | SASL EXTERNAL | offered to who has shown a client certificate |
-//! | put-token that does not hold | status-code 401, without telling which part; one that is malformed: 400 |
-//! | tokens on one connection | 1000, each of its own device or module; the next one: 403005 |
-//! | a link without a right to it | attached without a terminus, then detached: `amqp:unauthorized-access` |
-//! | an address of no known form, or the wrong direction | the same with `amqp:not-found`, 404006 |
-//! | a link without api-version | served as the newest |
-//! | a token expires | links that stood on it are detached with `amqp:unauthorized-access`; the connection stays |
-//! | a device deleted, disabled or given new keys | the same |
-//! | a second connection of the same device | the earlier one's links are detached with `amqp:link:stolen`, 400027 |
-//! | a second twin link of the same device on one connection | the same |
-//! | a reported patch that was taken | status 200 (204 is MQTT's) |
-//! | a device is connected | from its first link on to its last; a token alone does not connect |
-//! | a kept MQTT session of the device | neither used nor forgotten |
-//! | device-to-cloud messages | accepted and counted; not routed anywhere yet |
-//! | cloud-to-device and method links | attach and stay idle |
-//! | cloud-to-device messages of services | rejected with `amqp:not-implemented` |
-//! | reading device-to-cloud messages | detached with `amqp:not-implemented` |
-//! | idle-time-out | 120 s is asked for, 240 s are waited; below 1 s is refused |
-//! | bytes that are no AMQP, frames out of place | close with `amqp:decode-error`, `amqp:illegal-state`, … |
+//! What this hub does where documents leave a choice is in the crate's documentation.
 
 mod claims;
 mod connection;
