@@ -284,3 +284,33 @@ async fn a_second_connection_takes_the_device_over_and_new_keys_or_an_end_of_the
     }
     assert_eq!(world.call("GET", "/devices/short", "").await.json()["connectionState"], "Disconnected");
 }
+
+#[tokio::test]
+async fn a_link_without_credit_is_waited_for_up_to_a_bound() {
+    let world = hub().await;
+    let key = world.device("d").await;
+    let mut peer = Peer::with_cbs(&world).await;
+    peer.put(0, "localhost/devices/d", &token("d", &key, 3600), 200).await;
+    let address = "/devices/d/twin";
+    peer.send(&[attach(0, 2, true, address), attach(0, 3, false, address)].concat()).await;
+    for code in [ATTACH, FLOW, ATTACH] {
+        peer.expect(code).await;
+    }
+    let values: Vec<String> = (0..7).map(|n| format!(r#""k{n}":"{}""#, "x".repeat(4000))).collect();
+    let patch = format!(r#"{{"properties":{{"desired":{{{}}}}}}}"#, values.join(","));
+    assert_eq!(world.call("PATCH", "/twins/d", &patch).await.status, 200);
+    let get = |id| transfer(0, 2, id, true, &twin("GET", "", &text("g"), b" "));
+    // What waits goes out when there is credit.
+    for id in 1..=20 {
+        peer.send(&get(id)).await;
+    }
+    peer.send(&credit(0, 3, 20)).await;
+    for _ in 0..20 {
+        peer.expect(TRANSFER).await;
+    }
+    for id in 21..=70 {
+        peer.send(&get(id)).await;
+    }
+    assert!(peer.until(DETACH, "a queue without end").await.has("amqp:resource-limit-exceeded"));
+    world.is_alive("alive").await;
+}

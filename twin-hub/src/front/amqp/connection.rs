@@ -30,7 +30,8 @@ use super::value::Malformed;
 const MAX_IN_FLIGHT: usize = 128;
 /// Bytes of their bodies; reading stops beyond.
 const MAX_IN_FLIGHT_BYTES: usize = 1024 * 1024;
-/// Bytes waiting to be sent above which nothing is read and no answer made, until the peer takes some.
+/// Bytes waiting to be sent above which nothing is read and no answer made, until the peer takes some. One frame of the
+/// peer's can set free what waited for credit on top, [`MAX_HELD_BYTES`](super::link::MAX_HELD_BYTES) at most.
 const HIGH_WATER_BYTES: usize = 128 * 1024;
 /// Largest channel number: one session per device is what .NET and Java open.
 pub(super) const CHANNEL_MAX: u16 = 1023;
@@ -52,7 +53,6 @@ pub(super) enum Ended {
     Broken(&'static str, String),
     Silent,
     HalfFrame,
-    TooSlow,
     Stopping,
     Cut,
 }
@@ -256,9 +256,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             if let Err(ended) = outcome {
                 return ended;
             }
-            if self.pipe.unsent() > self.front.limits.max_unsent_bytes {
-                return Ended::TooSlow;
-            }
         }
     }
 
@@ -398,7 +395,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Ended::Io(e) => tracing::debug!(%peer, devices, why = %e, "disconnected"),
             _ => tracing::info!(%peer, devices, why = ?ended, "disconnected the peer"),
         }
-        if matches!(ended, Ended::Cut | Ended::Io(_) | Ended::TooSlow) {
+        if matches!(ended, Ended::Cut | Ended::Io(_)) {
             return;
         }
         let patience = self.front.limits.close_time;

@@ -11,7 +11,7 @@ use twin_core::{ErrorKind, TwinKey};
 use super::super::faults::LoginFault;
 use super::connection::{CHANNEL_MAX, Connection, Ended, plain_error};
 use super::frame::{Attach, Begin, Detach, Performative, Role, Transfer};
-use super::link::{At, Delivery, Link, MAX_BODY, MAX_MESSAGE, Way};
+use super::link::{At, Delivery, Link, MAX_BODY, MAX_HELD_BYTES, MAX_MESSAGE, Way};
 use super::message;
 use super::session::{HANDLE_MAX, Session, Wrong};
 use super::twin::{accepted, rejected};
@@ -21,8 +21,6 @@ use super::value::{Malformed, Value};
 const LINKS_OF_A_STRANGER: usize = 16;
 /// Further ones for every token: two pairs and two single ones are what a device has.
 const LINKS_PER_CLAIM: usize = 8;
-/// Bytes of messages that have come in part, or wait for credit, on all links of a connection.
-const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 
 /// Terminus types.
 const SOURCE: u64 = 0x28;
@@ -280,8 +278,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         match session.transferred(transfer, payload, &mut self.pipe.outbox) {
             Ok(Some(delivery)) => self.delivered(delivery).await,
             Ok(None) => {
-                let links = self.sessions.values().flat_map(|session| session.links.values());
-                if transfer.more && links.map(Link::held_bytes).sum::<usize>() > MAX_HELD_BYTES {
+                if transfer.more && self.held_bytes() > MAX_HELD_BYTES {
                     return broken(
                         "amqp:resource-limit-exceeded",
                         "too many messages were begun and not ended",

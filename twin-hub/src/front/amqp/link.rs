@@ -17,6 +17,9 @@ pub(super) const MAX_MESSAGE: usize = 320 * 1024;
 /// Longest body, in bytes.
 pub(super) const MAX_BODY: usize = 256 * 1024;
 
+/// Bytes of messages that have come in part, or wait for credit, on all links of a connection.
+pub(super) const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
+
 /// Which link: its session's channel, and its handle, which is the same number both ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct At {

@@ -19,7 +19,7 @@ use super::super::metrics::count;
 use super::super::tracking_id;
 use super::connection::{Connection, Ended};
 use super::frame::ErrorValue;
-use super::link::{At, Delivery};
+use super::link::{At, Delivery, Link, MAX_HELD_BYTES};
 use super::message;
 use super::value::Value;
 
@@ -217,9 +217,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.send(at.channel, at.handle, message::write(&message));
         let session = self.sessions.get(&at.channel);
         let held = session.and_then(|s| s.links.get(&at.handle)).map_or(0, |link| link.held_bytes());
-        if held > MAX_QUEUED_BYTES {
+        if held > MAX_QUEUED_BYTES || (held > 0 && self.held_bytes() > MAX_HELD_BYTES) {
             let why = "the device gives its twin link no credit";
             self.end_link(at, Refusal::new(HubCode::DEVICE_MAXIMUM_QUEUE_SIZE_EXCEEDED, why));
         }
+    }
+
+    /// Bytes that all links hold for later.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.sessions.values().flat_map(|session| session.links.values()).map(Link::held_bytes).sum()
     }
 }
