@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -116,7 +117,8 @@ impl Stage {
             let _ = talk.read_to_string(&mut text);
             text
         });
-        let ending = std::thread::spawn(move || wait(child));
+        let (all_read, read) = mpsc::channel();
+        let ending = std::thread::spawn(move || wait(child, &read));
         let mut said = Vec::new();
         for line in BufReader::new(output).lines() {
             let line = line.expect("text");
@@ -134,6 +136,7 @@ impl Stage {
                 }
             }
         }
+        drop(all_read);
         let end = ending.join().expect("the waiting thread");
         let talk = talk.join().expect("the reading thread");
         if end != json!(0) && end != json!(7) {
@@ -212,20 +215,16 @@ fn request_fault(how: &str) -> RequestFault {
     }
 }
 
-/// How the process ends: its exit code, the signal that killed it, or that it did not.
-fn wait(mut child: Child) -> Value {
-    let begun = Instant::now();
-    loop {
-        match child.try_wait().expect("a process of ours") {
-            Some(status) => {
-                return status.code().map_or_else(|| json!(status.to_string()), |code| json!(code));
-            }
-            None if begun.elapsed() > PATIENCE => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return json!("<killed: it did not end>");
-            }
-            None => std::thread::sleep(Duration::from_millis(10)),
-        }
+/// How the process ends, once all of its output was `read`: its exit code, the signal that killed it, or that it did not.
+fn wait(mut child: Child, read: &Receiver<()>) -> Value {
+    let is_late = read.recv_timeout(PATIENCE).is_err_and(|e| e == RecvTimeoutError::Timeout);
+    if is_late {
+        let _ = child.kill();
+    }
+    let status = child.wait().expect("a process of ours");
+    match status.code() {
+        _ if is_late => json!("<killed: it did not end>"),
+        Some(code) => json!(code),
+        None => json!(status.to_string()),
     }
 }
