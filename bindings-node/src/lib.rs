@@ -2,17 +2,17 @@
 //!
 //! JavaScript owns shape (classes, events, overloads, argument checks), this crate owns behaviour (connections, sessions,
 //! tokens, requests). What crosses is text, numbers and JSON; what takes time ends as a letter in the isolate's one
-//! [`mailbox`]. Exports never throw for what the network or the hub does: every outcome is `{"ok":…}` or `{"failure":…}`
+//! `mailbox`. Exports never throw for what the network or the hub does: every outcome is `{"ok":…}` or `{"failure":…}`
 //! in JSON, and `packages/azure-iot-common/lib/native.js`, the only file that loads this addon, makes real errors of it.
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`mailbox`] | letters to JavaScript: one thread-safe function for each isolate |
-//! | [`device`] | a device's or module's session |
-//! | [`rest`] | requests of backends |
-//! | [`options`] | how connections are made |
-//! | [`retry`] | the retry policy that JavaScript chose |
-//! | [`outcome`] | results as JSON |
+//! | `mailbox` | letters to JavaScript: one thread-safe function for each isolate |
+//! | `device` | a device's or module's session |
+//! | `rest` | requests of backends |
+//! | `options` | how connections are made |
+//! | `retry` | the retry policy that JavaScript chose |
+//! | `outcome` | results as JSON |
 
 mod device;
 mod mailbox;
