@@ -198,8 +198,11 @@ fn ending() -> Result<()> {
         "{}        the official azure-iot-device and azure-iothub packages work with 'twin hub' as they are;",
         head("Node.js")
     ))?;
-    out::line("               packages of our own are not in this version yet")?;
-    out::line(format!("{}              a C library of our own is not in this version yet", head("C")))
+    out::line("               packages of our own, under their names, are growing in bindings-node/")?;
+    out::line(format!(
+        "{}              libtwin: bindings-c/install.sh PREFIX, then bindings-c/examples",
+        head("C")
+    ))
 }
 
 /// How the story is told: to people on stdout, or beside a program's JSON on stderr.
