@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use twin_core::identity::Identity;
 use twin_core::twin::{Patch, Rules, SectionName, TwinPatch};
 use twin_core::wire::{ApiVersion, Refusal, rest};
@@ -58,10 +58,12 @@ use self::writer::{Work, Writer};
 use crate::domain::{self, BulkItem, Command, Done, Presence, Record, refuse};
 use crate::store::{Store, embedded::Embedded, memory::MemoryStore};
 
-/// Room for work that waits for the writer, in bytes of request bodies; more waits with its caller.
+/// Room for work that waits for the writer, in bytes of memory; more waits with its caller, and is not parsed yet.
 const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 /// What a piece of work takes of that room beside its body, in bytes.
 const WORK_BYTES: usize = 1024;
+/// What a byte of a body takes of that room: JSON trees are about ten times as large as their text (measured).
+const BYTES_PER_BODY_BYTE: usize = 10;
 /// Queries answered at the same time; more wait.
 const QUERIES_AT_A_TIME: usize = 8;
 /// Most identities that one listing gives (REST reference).
@@ -227,9 +229,11 @@ impl Engine {
     ) -> Result<u64, Refusal> {
         self.0.faults.suffer(Operation::Report).await?;
         let rules = Rules { arrays: api.allows_arrays(), nulls: true };
-        let bytes = patch.len();
-        let patch = Patch::parse(SectionName::Reported, &patch, rules)?;
-        match self.write(bytes, Command::Report { key: key.clone(), patch, if_version }).await? {
+        let command = || {
+            let patch = Patch::parse(SectionName::Reported, &patch, rules)?;
+            Ok(Command::Report { key: key.clone(), patch, if_version })
+        };
+        match self.write(patch.len(), command).await? {
             Done::Reported(version) => Ok(version),
             other => unreachable!("a report ends with a version, not with {other:?}"),
         }
@@ -246,16 +250,19 @@ impl Engine {
                 Ok(twin_answer(&key, &record, &slot.presence()))
             }
             Call::PatchTwin { key, if_match, body } => {
-                let patch = TwinPatch::parse(&body, Rules { nulls: true, ..whole })?;
-                let done =
-                    self.write(body.len(), Command::PatchTwin { key: key.clone(), if_match, patch }).await?;
+                let command = || {
+                    let patch = TwinPatch::parse(&body, Rules { nulls: true, ..whole })?;
+                    Ok(Command::PatchTwin { key: key.clone(), if_match, patch })
+                };
+                let done = self.write(body.len(), command).await?;
                 Ok(self.twin_written(&key, done))
             }
             Call::ReplaceTwin { key, if_match, body } => {
-                let content = TwinPatch::parse(&body, whole)?;
-                let done = self
-                    .write(body.len(), Command::ReplaceTwin { key: key.clone(), if_match, content })
-                    .await?;
+                let command = || {
+                    let content = TwinPatch::parse(&body, whole)?;
+                    Ok(Command::ReplaceTwin { key: key.clone(), if_match, content })
+                };
+                let done = self.write(body.len(), command).await?;
                 Ok(self.twin_written(&key, done))
             }
             Call::GetIdentity(key) => {
@@ -263,15 +270,17 @@ impl Engine {
                 Ok(identity_answer(&record, &slot.presence()))
             }
             Call::PutIdentity { key, if_match, body } => {
-                let identity = Box::new(parse_identity(&body)?);
-                let command = Command::PutIdentity { key: key.clone(), if_match, identity };
+                let command = || {
+                    let identity = Box::new(parse_identity(&body)?);
+                    Ok(Command::PutIdentity { key: key.clone(), if_match, identity })
+                };
                 match self.write(body.len(), command).await? {
                     Done::Record(record) => Ok(identity_answer(&record, &self.presence(&key))),
                     other => unreachable!("a PUT ends with a record, not with {other:?}"),
                 }
             }
             Call::DeleteIdentity { key, if_match } => {
-                self.write(0, Command::DeleteIdentity { key, if_match }).await?;
+                self.write(0, || Ok(Command::DeleteIdentity { key, if_match })).await?;
                 Ok(rest::Answer::Nothing)
             }
             Call::ListDevices { top } => Ok(self.list_devices(top)?),
@@ -282,8 +291,8 @@ impl Engine {
                 Ok(self.identities(handles))
             }
             Call::Bulk { body } => {
-                let items = BulkItem::parse_all(&body, whole)?;
-                match self.write(body.len(), Command::Bulk(items)).await? {
+                let command = || BulkItem::parse_all(&body, whole).map(Command::Bulk);
+                match self.write(body.len(), command).await? {
                     Done::Bulk(result) => Ok(bulk_answer(&result)),
                     other => unreachable!("a bulk request ends with its result, not with {other:?}"),
                 }
@@ -357,23 +366,29 @@ impl Engine {
     }
 
     /// Has the writer do something; `bytes` is the size of the request.
-    async fn write(&self, bytes: usize, command: Command) -> Result<Done, Refusal> {
-        self.enqueue(bytes, |answer, _room| Work::Command { command, answer, _room }).await
+    /// `command` parses a body of so many bytes; not before there is room for what it makes of it.
+    async fn write(
+        &self,
+        body_bytes: usize,
+        command: impl FnOnce() -> Result<Command, Refusal>,
+    ) -> Result<Done, Refusal> {
+        let work = |answer, _room| Ok(Work::Command { command: command()?, answer, _room });
+        self.enqueue(body_bytes, work).await
     }
 
     async fn enqueue(
         &self,
-        bytes: usize,
-        work: impl FnOnce(oneshot::Sender<Result<Done, Refusal>>, tokio::sync::OwnedSemaphorePermit) -> Work,
+        body_bytes: usize,
+        work: impl FnOnce(oneshot::Sender<Result<Done, Refusal>>, OwnedSemaphorePermit) -> Result<Work, Refusal>,
     ) -> Result<Done, Refusal> {
         if let Some(broken) = self.0.shared.broken() {
             return Err(broken);
         }
         let stopped = || refuse::unavailable("The hub is stopping");
-        let take = (bytes + WORK_BYTES).min(QUEUE_BYTES) as u32;
+        let take = (body_bytes * BYTES_PER_BODY_BYTE + WORK_BYTES).min(QUEUE_BYTES) as u32;
         let room = self.0.room.clone().acquire_many_owned(take).await.map_err(|_| stopped())?;
         let (answer, done) = oneshot::channel();
-        self.0.queue.send(work(answer, room)).map_err(|_| stopped())?;
+        self.0.queue.send(work(answer, room)?).map_err(|_| stopped())?;
         done.await.map_err(|_| stopped())?
     }
 

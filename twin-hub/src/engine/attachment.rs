@@ -77,7 +77,8 @@ impl Engine {
                     "The model id is longer than {MAX_MODEL_ID} characters"
                 )));
             }
-            self.write(model_id.len(), Command::Announce { key: key.clone(), model_id }).await?;
+            let bytes = model_id.len();
+            self.write(bytes, || Ok(Command::Announce { key: key.clone(), model_id })).await?;
         }
         let kept = slot.kept();
         let session_present = session == KeptSession::Resume && kept.is_kept();
@@ -131,7 +132,7 @@ impl Engine {
         channels: Option<Channels>,
     ) -> Result<(), Refusal> {
         let key = key.clone();
-        let work = |answer, _room| Work::Session { handle, key, channels, answer, _room };
+        let work = |answer, _room| Ok(Work::Session { handle, key, channels, answer, _room });
         self.enqueue(0, work).await.map(|_| ())
     }
 }

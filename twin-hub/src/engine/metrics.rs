@@ -31,7 +31,7 @@ pub(crate) struct Figures {
     pub(crate) writes: u64,
     /// writes refused by the domain or the store
     pub(crate) refusals: u64,
-    /// bytes of changes that wait for the writer or are being written
+    /// memory, about, of changes that wait for the writer or are being written, in bytes
     pub(crate) queued_bytes: usize,
     /// queries being answered
     pub(crate) queries: usize,
