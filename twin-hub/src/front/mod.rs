@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `listener` | ports, TLS, limits on strangers, one task per connection |
 //! | `sniff`, `patient` | telling protocols apart by first bytes; streams that replay, streams that give up |
+//! | `buffered` | what has arrived of a packet or frame, and what waits to be sent |
 //! | `auth` | who is this: SAS tokens, certificates, policies |
 //! | `certificate` | client certificates |
 //! | `mqtt` | devices, over TLS or WebSocket |
@@ -13,6 +14,7 @@
 
 pub(crate) mod amqp;
 pub(crate) mod auth;
+mod buffered;
 pub(crate) mod certificate;
 pub(crate) mod faults;
 pub(crate) mod http;

@@ -181,7 +181,7 @@ where
         Err(_) => "no open in time".to_owned(),
     };
     tracing::debug!(peer = %peer.address, why, "closed before AMQP was open");
-    let _ = tokio::time::timeout(front.limits.close_time, goodbye(&mut pipe)).await;
+    let _ = tokio::time::timeout(front.limits.close_time, pipe.close()).await;
     None
 }
 
@@ -219,16 +219,6 @@ fn opened<S>(pipe: &mut Pipe<S>, open: &Open) -> Result<Remote, sasl::Failed> {
 /// An error that is AMQP's business alone.
 pub(super) fn plain_error(condition: &str, why: &str) -> ErrorValue {
     ErrorValue { condition: condition.to_owned(), description: Some(why.to_owned()), info: Vec::new() }
-}
-
-/// Sends what waits and closes; then waits until the peer has read it: a socket closed over bytes that nobody read may
-/// take the last words back.
-async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(pipe: &mut Pipe<S>) {
-    if pipe.close().await.is_ok() {
-        while matches!(pipe.fill().await, Ok(1..)) {
-            pipe.forget();
-        }
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
@@ -419,7 +409,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 _ => None,
             };
             Performative::Close(error).write(0, b"", &mut self.pipe.outbox);
-            goodbye(&mut self.pipe).await;
+            let _ = self.pipe.close().await;
         };
         let _ = tokio::time::timeout(patience, Box::pin(finish)).await;
         self.devices.clear();

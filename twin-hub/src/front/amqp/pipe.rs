@@ -1,17 +1,8 @@
 //! Frames over a byte stream.
-//!
-//! Reading goes through one scratch buffer per thread; a connection owns bytes only while a frame is incomplete or
-//! output waits.
 
-use std::cell::RefCell;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use bytes::{Buf, Bytes};
 
-use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
-
+use super::super::buffered::Buffered;
 use super::frame::{AMQP, HEADER_BYTES, Performative, SASL, write_frame};
 use super::value::{Malformed, Read};
 
@@ -19,12 +10,6 @@ use super::value::{Malformed, Read};
 pub(super) const MAX_FRAME: usize = 64 * 1024;
 /// Length of a protocol header, in bytes.
 pub(super) const PROTOCOL_BYTES: usize = 8;
-/// Bytes read at a time.
-const SCRATCH_BYTES: usize = 16 * 1024;
-
-thread_local! {
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into());
-}
 
 /// A frame of a connection.
 #[derive(Debug, PartialEq)]
@@ -39,28 +24,9 @@ pub(super) enum Frame {
 }
 
 /// Frames over `S`.
-#[derive(Debug)]
-pub(super) struct Pipe<S> {
-    io: S,
-    inbox: BytesMut,
-    pub(super) outbox: BytesMut,
-    /// something was written that may still sit in a buffer below
-    unflushed: bool,
-    /// since when the frame at the head of the inbox has been incomplete
-    pub(super) incomplete_since: Option<Instant>,
-}
+pub(super) type Pipe<S> = Buffered<S>;
 
 impl<S> Pipe<S> {
-    pub(super) fn new(io: S, ahead: Bytes) -> Self {
-        Pipe {
-            io,
-            incomplete_since: (!ahead.is_empty()).then(Instant::now),
-            inbox: BytesMut::from(ahead),
-            outbox: BytesMut::new(),
-            unflushed: false,
-        }
-    }
-
     /// The protocol header, once it is there.
     pub(super) fn next_protocol(&mut self) -> Option<[u8; PROTOCOL_BYTES]> {
         let mut header = [0; PROTOCOL_BYTES];
@@ -107,90 +73,13 @@ impl<S> Pipe<S> {
             return Ok(None);
         }
         let frame = self.inbox.split_to(size).freeze();
-        self.incomplete_since = match self.inbox.is_empty() {
-            // Dropped, not cleared: an idle connection keeps no buffer.
-            true => {
-                self.inbox = BytesMut::new();
-                None
-            }
-            false => Some(Instant::now()),
-        };
+        self.took_one();
         Ok(Some((kind, u16::from_be_bytes([high, low]), frame.slice(offset..))))
     }
 
     /// Queues an empty frame.
     pub(super) fn beat(&mut self) {
         write_frame(&mut self.outbox, AMQP, 0, |_| {});
-    }
-
-    /// Forgets what has arrived.
-    pub(super) fn forget(&mut self) {
-        self.inbox.clear();
-    }
-
-    /// Bytes that wait to be sent.
-    pub(super) fn unsent(&self) -> usize {
-        self.outbox.len()
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
-    /// Reads what is there; 0 is the end of the stream.
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buf = ReadBuf::new(scratch);
-            match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
-                Poll::Ready(Ok(())) => {
-                    let read = buf.filled();
-                    if !read.is_empty() && self.incomplete_since.is_none() {
-                        self.incomplete_since = Some(Instant::now());
-                    }
-                    self.inbox.extend_from_slice(read);
-                    Poll::Ready(Ok(read.len()))
-                }
-                Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
-                Poll::Pending => Poll::Pending,
-            }
-        })
-    }
-
-    /// Sends what waits, down to the socket.
-    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.outbox.is_empty() {
-            match Pin::new(&mut self.io).poll_write(cx, &self.outbox) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(n)) => {
-                    self.outbox.advance(n);
-                    self.unflushed = true;
-                }
-                Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        self.outbox = BytesMut::new();
-        if self.unflushed {
-            match Pin::new(&mut self.io).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unflushed = false,
-                other => return other,
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Sends what waits.
-    pub(super) async fn drain(&mut self) -> io::Result<()> {
-        std::future::poll_fn(|cx| self.poll_drain(cx)).await
-    }
-
-    /// Reads more; 0 is the end of the stream.
-    pub(super) async fn fill(&mut self) -> io::Result<usize> {
-        std::future::poll_fn(|cx| self.poll_fill(cx)).await
-    }
-
-    /// Sends what waits, then says that nothing more comes.
-    pub(super) async fn close(&mut self) -> io::Result<()> {
-        self.drain().await?;
-        std::future::poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await
     }
 }
 

@@ -1,19 +1,10 @@
 //! Packets over a byte stream.
-//!
-//! Reading goes through one scratch buffer per thread; a connection owns bytes only while a packet is incomplete or
-//! output waits. So an idle connection costs its TLS state and little else.
 
-use std::cell::RefCell;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
-
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::BytesMut;
 use rumqttc::mqttbytes::v4::Packet;
 use rumqttc::mqttbytes::{self, Error};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+
+use super::super::buffered::Buffered;
 
 /// Longest body of a message, in bytes (IoT Hub's limit for device-to-cloud messages).
 pub(super) const MAX_PAYLOAD: usize = 256 * 1024;
@@ -22,62 +13,23 @@ pub(super) const MAX_PACKET: usize = MAX_PAYLOAD + 65_535 + 4;
 /// Longest packet before login, in bytes: user name, token, and a will of 64 KiB.
 pub(super) const MAX_CONNECT: usize = 96 * 1024;
 
-/// How long a peer that was told goodbye may take to go.
-const LINGER: Duration = Duration::from_secs(1);
-
-/// Bytes read at a time.
-const SCRATCH_BYTES: usize = 16 * 1024;
-
-thread_local! {
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into());
-}
-
 /// What a peer did that MQTT or this hub does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Violation(pub(super) String);
 
 /// Packets over `S`.
-#[derive(Debug)]
-pub(super) struct Link<S> {
-    io: S,
-    inbox: BytesMut,
-    outbox: BytesMut,
-    /// something was written that may still sit in a buffer below
-    unflushed: bool,
-    /// longest packet taken, in bytes after the fixed header
-    pub(super) max_packet: usize,
-    /// since when the packet at the head of the inbox has been incomplete
-    pub(super) incomplete_since: Option<Instant>,
-}
+pub(super) type Link<S> = Buffered<S>;
 
 impl<S> Link<S> {
-    pub(super) fn new(io: S, ahead: Bytes) -> Self {
-        Link {
-            io,
-            incomplete_since: (!ahead.is_empty()).then(Instant::now),
-            inbox: BytesMut::from(ahead),
-            outbox: BytesMut::new(),
-            unflushed: false,
-            max_packet: MAX_CONNECT,
-        }
-    }
-
-    /// The next packet that has arrived whole, if any.
-    pub(super) fn next_packet(&mut self) -> Result<Option<Packet>, Violation> {
+    /// The next packet that has arrived whole, if any; at most `longest` bytes after the fixed header.
+    pub(super) fn next_packet(&mut self, longest: usize) -> Result<Option<Packet>, Violation> {
         if self.inbox.is_empty() {
             return Ok(None);
         }
         check_flags(self.inbox[0])?;
-        match Packet::read(&mut self.inbox, self.max_packet) {
+        match Packet::read(&mut self.inbox, longest) {
             Ok(packet) => {
-                self.incomplete_since = match self.inbox.is_empty() {
-                    // Dropped, not cleared: an idle connection keeps no buffer.
-                    true => {
-                        self.inbox = BytesMut::new();
-                        None
-                    }
-                    false => Some(Instant::now()),
-                };
+                self.took_one();
                 check_packet(&packet)?;
                 Ok(Some(packet))
             }
@@ -97,79 +49,6 @@ impl<S> Link<S> {
             // The hub's own packets are small and well-formed: this is a fault of ours, and no reason to stop.
             tracing::error!(error = %e, "could not encode a packet");
         }
-    }
-
-    /// Bytes that wait to be sent.
-    pub(super) fn unsent(&self) -> usize {
-        self.outbox.len()
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
-    /// Reads what is there; 0 is the end of the stream.
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buf = ReadBuf::new(scratch);
-            match Pin::new(&mut self.io).poll_read(cx, &mut buf) {
-                Poll::Ready(Ok(())) => {
-                    let read = buf.filled();
-                    if !read.is_empty() && self.incomplete_since.is_none() {
-                        self.incomplete_since = Some(Instant::now());
-                    }
-                    self.inbox.extend_from_slice(read);
-                    Poll::Ready(Ok(read.len()))
-                }
-                Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
-                Poll::Pending => Poll::Pending,
-            }
-        })
-    }
-
-    /// Sends what waits, down to the socket.
-    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.outbox.is_empty() {
-            match Pin::new(&mut self.io).poll_write(cx, &self.outbox) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(n)) => {
-                    self.outbox.advance(n);
-                    self.unflushed = true;
-                }
-                Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        self.outbox = BytesMut::new();
-        if self.unflushed {
-            match Pin::new(&mut self.io).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unflushed = false,
-                other => return other,
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Sends what waits.
-    pub(super) async fn drain(&mut self) -> io::Result<()> {
-        std::future::poll_fn(|cx| self.poll_drain(cx)).await
-    }
-
-    /// Sends what waits, says that nothing more comes, and waits a little for the peer to go: if its bytes lay unread
-    /// when the socket closes, the system would tell it of an error instead of what was sent last.
-    pub(super) async fn close(&mut self) -> io::Result<()> {
-        self.drain().await?;
-        std::future::poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await?;
-        let gone = std::future::poll_fn(|cx| {
-            loop {
-                self.inbox = BytesMut::new();
-                match self.poll_fill(cx) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
-                    Poll::Ready(Ok(_)) => {}
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        });
-        let _ = tokio::time::timeout(LINGER, gone).await;
-        Ok(())
     }
 }
 
@@ -200,17 +79,20 @@ fn check_packet(packet: &Packet) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
+    use std::io;
     use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncRead, AsyncWrite};
 
     impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         /// Waits for a whole packet; `Ok(None)` is the end of the stream.
         async fn read(&mut self) -> io::Result<Result<Option<Packet>, Violation>> {
             loop {
-                match self.next_packet() {
+                match self.next_packet(MAX_CONNECT) {
                     Ok(None) => {}
                     other => return Ok(other),
                 }
-                if std::future::poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
+                if self.fill().await? == 0 {
                     return Ok(Ok(None));
                 }
             }
@@ -244,14 +126,14 @@ mod tests {
             (b"\x30\xff\xff\xff\xff\x01", Some("remaining length")),
             (b"\x30\xff\xff\xff\x7f", Some("size limit")),
         ] {
-            match (link(bytes).next_packet(), bad) {
+            match (link(bytes).next_packet(MAX_CONNECT), bad) {
                 (Ok(Some(_)), None) => {}
                 (Err(Violation(why)), Some(says)) => assert!(why.contains(says), "{bytes:02x?}: {why}"),
                 (found, _) => panic!("{bytes:02x?}: {found:?}"),
             }
         }
         for begun in [&b"\x10"[..], b"\x10\x80", b"\x30\x05\x00\x01a"] {
-            assert_eq!(link(begun).next_packet(), Ok(None), "{begun:02x?}");
+            assert_eq!(link(begun).next_packet(MAX_CONNECT), Ok(None), "{begun:02x?}");
         }
     }
 
@@ -262,9 +144,7 @@ mod tests {
             rumqttc::mqttbytes::v4::Publish::new("t", mqttbytes::QoS::AtMostOnce, vec![b' '; size])
                 .write(&mut bytes)
                 .unwrap();
-            let mut link = link(&bytes);
-            link.max_packet = MAX_PACKET;
-            assert_eq!(link.next_packet().is_ok(), good, "{size}");
+            assert_eq!(link(&bytes).next_packet(MAX_PACKET).is_ok(), good, "{size}");
         }
     }
 
@@ -302,7 +182,7 @@ mod tests {
                 }
             }
             let mut link = link(&bytes);
-            while let Ok(Some(_)) = link.next_packet() {}
+            while let Ok(Some(_)) = link.next_packet(MAX_CONNECT) {}
         }
     }
 

@@ -13,7 +13,7 @@ use twin_core::wire::{ApiVersion, Said, mqtt};
 use super::super::faults::LoginFault;
 use super::super::metrics::count;
 use super::super::{Front, Peer};
-use super::link::{Link, MAX_PACKET};
+use super::link::{Link, MAX_CONNECT};
 use crate::engine::{Attachment, Notice};
 
 /// Notices that may wait for one connection. They are moved on as they come, so this is a burst from one batch of the
@@ -52,7 +52,6 @@ where
             Some(Some(refused)) => refused,
             None => match admit(front, connect, peer).await {
                 Ok((admitted, session_present)) => {
-                    link.max_packet = MAX_PACKET;
                     link.send(&Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present)));
                     tracing::debug!(peer = %peer.address, device = %admitted.key, session_present, "connected");
                     return Some(admitted);
@@ -103,13 +102,13 @@ where
             }
             Some(Opening { name: Name::Other, .. }) => return Err("CONNECT of another protocol".into()),
         }
-        match link.next_packet() {
+        match link.next_packet(MAX_CONNECT) {
             Ok(Some(Packet::Connect(connect))) => return Ok(Ok(connect)),
             Ok(Some(other)) => return Err(format!("first packet is no CONNECT: {other:?}")),
             Ok(None) => {}
             Err(violation) => return Err(violation.0),
         }
-        match std::future::poll_fn(|cx| link.poll_fill(cx)).await {
+        match link.fill().await {
             Ok(0) => return Err("closed by the peer".into()),
             Ok(_) => {}
             Err(e) => return Err(e.to_string()),

@@ -25,7 +25,7 @@ use twin_core::wire::{ApiVersion, Channel, Heard, HubCode, Refusal, Rid, Said, m
 use super::super::faults::RequestFault;
 use super::super::metrics::{Door, count};
 use super::super::{Front, Interrupt, Interrupted, Peer};
-use super::link::{Link, Violation};
+use super::link::{Link, MAX_PACKET, Violation};
 use super::login::Admitted;
 use crate::engine::Notice;
 
@@ -173,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             let may_read = self.in_flight.len() < MAX_IN_FLIGHT && self.in_flight_bytes < MAX_IN_FLIGHT_BYTES;
             let flowing = self.link.unsent() < HIGH_WATER_BYTES;
             if may_read && flowing {
-                match self.link.next_packet() {
+                match self.link.next_packet(MAX_PACKET) {
                     Ok(Some(packet)) => return Poll::Ready(Ok(Event::Packet(packet))),
                     Ok(None) => {}
                     Err(violation) => return Poll::Ready(Err(violation.into())),
