@@ -1,6 +1,5 @@
 //! Packets over a byte stream.
 
-use bytes::BytesMut;
 use rumqttc::mqttbytes::v4::Packet;
 use rumqttc::mqttbytes::{self, Error};
 
@@ -79,7 +78,7 @@ fn check_packet(packet: &Packet) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
+    use bytes::{Bytes, BytesMut};
     use std::io;
     use tokio::io::AsyncWriteExt;
     use tokio::io::{AsyncRead, AsyncWrite};
