@@ -195,7 +195,7 @@ impl NativeDevice {
     }
 
     /// Which kinds of errors are tried again, and after how many milliseconds, attempt by attempt; the last one of a
-    /// list counts for all that follow, an empty list gives up.
+    /// list counts for all that follow, a negative one gives up.
     #[napi]
     pub fn set_retry(&self, kinds: Vec<String>, delays: Vec<f64>, throttled_delays: Vec<f64>) {
         self.rules.set(kinds, &delays, &throttled_delays);

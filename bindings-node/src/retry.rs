@@ -12,8 +12,9 @@ pub(crate) struct Rules(Arc<Mutex<Table>>);
 #[derive(Default)]
 struct Table {
     kinds: Vec<String>,
-    delays: Vec<Duration>,
-    throttled_delays: Vec<Duration>,
+    /// By attempt; the last one counts for all that follow. `None`, or an empty list, gives up.
+    delays: Vec<Option<Duration>>,
+    throttled_delays: Vec<Option<Duration>>,
 }
 
 impl Rules {
@@ -36,13 +37,13 @@ impl Rules {
             ErrorKind::Throttled => &table.throttled_delays,
             _ => &table.delays,
         };
-        let delay = delays.get(attempt as usize).or(delays.last())?;
+        let delay = (*delays.get(attempt as usize).or(delays.last())?)?;
         // What the hub asks for is a floor, whatever the policy says.
-        Some((*delay).max(error.retry_after().unwrap_or_default()))
+        Some(delay.max(error.retry_after().unwrap_or_default()))
     }
 }
 
-/// Until the first one that is no time: a policy says a negative one to give up.
-fn durations(ms: &[f64]) -> Vec<Duration> {
-    ms.iter().map_while(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()).collect()
+/// A policy says a negative time to give up.
+fn durations(ms: &[f64]) -> Vec<Option<Duration>> {
+    ms.iter().map(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()).collect()
 }

@@ -1,5 +1,6 @@
 //! What the tests share. Tests see public APIs, binaries and scripts only.
 
+pub mod addon;
 pub mod bench;
 pub mod compare;
 pub mod mqtt_peer;

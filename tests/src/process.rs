@@ -8,15 +8,20 @@ use std::sync::{Arc, Mutex, Once};
 
 use serde_json::Value;
 
-/// The `twin` binary of this build profile. Built if `cargo test` was asked for this crate alone.
-pub fn twin_binary() -> PathBuf {
-    static BUILD: Once = Once::new();
-    let profile_folder = std::env::current_exe()
+/// `target/debug` or `target/release`, whichever this test runs from.
+pub fn profile_folder() -> PathBuf {
+    std::env::current_exe()
         .ok()
         .and_then(|exe| {
             exe.ancestors().find(|p| p.ends_with("debug") || p.ends_with("release")).map(Path::to_owned)
         })
-        .expect("tests run from target/debug or target/release");
+        .expect("tests run from target/debug or target/release")
+}
+
+/// The `twin` binary of this build profile. Built if `cargo test` was asked for this crate alone.
+pub fn twin_binary() -> PathBuf {
+    static BUILD: Once = Once::new();
+    let profile_folder = profile_folder();
     BUILD.call_once(|| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--package", "twin-cli", "--bin", "twin"]);

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use twin_hub::{LoginFault, RequestFault};
 use twin_service::{Authentication, Identity, IfMatch, Registry, TwinChange, TwinKey};
 
+use crate::addon;
 use crate::compare::Line;
 use crate::node::{NodeHub, folder, install};
 
@@ -32,27 +33,24 @@ impl Side {
     pub fn packages(self) -> PathBuf {
         match self {
             Side::Official => folder().join("official/node_modules"),
-            Side::Ours => bindings().join("packages"),
+            Side::Ours => addon::folder().join("packages"),
+        }
+    }
+
+    /// What tells Node where the packages are.
+    pub fn environment(self) -> Vec<(&'static str, PathBuf)> {
+        let packages = ("NODE_PATH", self.packages());
+        match self {
+            Side::Official => vec![packages],
+            Side::Ours => vec![packages, ("AZURE_IOT_NATIVE", addon::binary().to_owned())],
         }
     }
 }
 
-fn bindings() -> PathBuf {
-    folder().join("../../bindings-node")
-}
-
-/// Installs the official packages and builds ours, with this build's profile; one process at a time.
+/// Installs the official packages and builds our addon, with this build's profile.
 pub fn prepare() {
     install(&folder().join("official"));
-    let lock = std::fs::File::create(bindings().join(".build.lock")).expect("a lock file in bindings-node");
-    lock.lock().expect("the lock");
-    let mut build = Command::new("node");
-    build.arg("scripts/build.js").current_dir(bindings()).env("CARGO", env!("CARGO"));
-    if cfg!(debug_assertions) {
-        build.arg("--debug");
-    }
-    let done = build.output().expect("node runs");
-    assert!(done.status.success(), "the addon does not build:\n{}", String::from_utf8_lossy(&done.stderr));
+    addon::binary();
 }
 
 /// What a script may ask for.
@@ -107,7 +105,7 @@ impl Stage {
         command.envs(self.hub.environment(side == Side::Official));
         command.env("COMPARE_HOST", self.hub.name(side == Side::Official));
         command.env("COMPARE_RUN", format!("{name}-{transport}-{side:?}").to_lowercase());
-        command.env("COMPARE_TRANSPORT", transport).env("NODE_PATH", side.packages()).env_remove("DEBUG");
+        command.env("COMPARE_TRANSPORT", transport).envs(side.environment()).env_remove("DEBUG");
         let mut child = command.spawn().expect("node runs");
         let mut answers = child.stdin.take().expect("piped");
         let output = child.stdout.take().expect("piped");

@@ -20,8 +20,7 @@ class MqttWs extends SessionTransport {
   }
 }
 
-module.exports = {
-  Mqtt,
-  MqttWs,
-  clientFromConnectionString: (connectionString) => Client.fromConnectionString(connectionString, Mqtt),
-};
+// One assignment for each name: that is how `import { name }` of ES modules finds them.
+exports.Mqtt = Mqtt;
+exports.MqttWs = MqttWs;
+exports.clientFromConnectionString = (connectionString) => Client.fromConnectionString(connectionString, Mqtt);

@@ -11,6 +11,7 @@ use twin_service::Registry;
 use super::figure::{Figure, quantile};
 use super::hub::{device, key};
 use super::{Outcome, Scale, block_on};
+use crate::addon;
 use crate::node::{NodeHub, folder};
 use crate::stage::{Side, prepare};
 
@@ -201,7 +202,7 @@ impl Bench<'_> {
         let official = side == Side::Official;
         let mut command = Command::new("node");
         command.arg("--expose-gc").arg(folder().join("bench").join(script)).args(arguments);
-        command.envs(self.hub.environment(official)).env("NODE_PATH", side.packages()).env_remove("DEBUG");
+        command.envs(self.hub.environment(official)).envs(side.environment()).env_remove("DEBUG");
         command.env("BENCH_HOST", self.hub.name(official)).env("BENCH_KEY", key().expose_base64().as_str());
         let output = command.output()?;
         if !output.status.success() {
@@ -246,12 +247,14 @@ fn number(of: &Value, field: &str) -> Outcome<f64> {
 
 /// Bytes of everything that is installed with the packages.
 fn installed(side: Side) -> Outcome<f64> {
+    /// Without addons: which profile's lies there, if one does, is chance.
     fn size(path: &Path) -> std::io::Result<u64> {
         let what = path.symlink_metadata()?;
         if !what.is_dir() {
-            return Ok(what.len());
+            return Ok(if path.extension().is_some_and(|e| e == "node") { 0 } else { what.len() });
         }
         std::fs::read_dir(path)?.map(|entry| size(&entry?.path())).sum()
     }
-    Ok(size(&side.packages())? as f64)
+    let addon = if side == Side::Ours { addon::binary().metadata()?.len() } else { 0 };
+    Ok((size(&side.packages())? + addon) as f64)
 }

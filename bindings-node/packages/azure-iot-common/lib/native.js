@@ -43,6 +43,8 @@ function native() {
 }
 
 function load() {
+  // For those who build it: a binary of their own instead of the installed one.
+  if (process.env.AZURE_IOT_NATIVE) return require(process.env.AZURE_IOT_NATIVE);
   const names = candidates();
   for (const name of names) {
     for (const place of [name, `../../${name}`]) {

@@ -4,10 +4,22 @@
 const { ThrottlingError } = require('./errors.js');
 const debug = require('./debug.js')('azure-iot-common:RetryOperation');
 
+/** Errors that the official filter does not list. */
+const UNLISTED = new Set([
+  'CloudToDeviceDetachedError',
+  'DeviceMethodsDetachedError',
+  'TwinDetachedError',
+  'OperationCancelledError',
+  'DeviceRegistrationFailedError',
+  'SecurityDeviceError',
+]);
+
 /** By the name of the error: whether trying again can help (retry_error_filter.ts). What is not listed is final. */
 class DefaultErrorFilter {
   constructor() {
-    for (const name of Object.keys(require('./errors.js'))) this[name] = false;
+    for (const name of Object.keys(require('./errors.js'))) {
+      if (!UNLISTED.has(name)) this[name] = false;
+    }
     for (const name of [
       'NotConnectedError',
       'InternalServerError',

@@ -162,7 +162,7 @@ class SessionTransport extends EventEmitter {
       try {
         this._session ??= new Session(this, spec, x509);
       } catch (problem) {
-        return callback(problem);
+        return process.nextTick(callback, problem);
       }
       if (this._watchers) this._session.watch();
       this._session.use(use);
@@ -211,6 +211,12 @@ class Session {
     const options = lazy.trust.connectionOptions({ ...tls, ...x509, agent, keepAlive });
     this.id = lazy.native.listen((event) => this.hear(event));
     this.native = lazy.native.construct('NativeDevice', [this.id, spec], options);
+    const problem = this.native.problem();
+    if (problem) {
+      // Nothing will ever happen here, so nobody must wait for it.
+      lazy.native.stopListening(this.id);
+      throw problem;
+    }
     this.plan();
     debug(`${this.label}: session made`);
   }
