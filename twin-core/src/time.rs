@@ -42,6 +42,32 @@ impl Timestamp {
         Timestamp(ticks.min((MAX_SECONDS + 1) * TICKS_PER_SECOND - 1))
     }
 
+    /// Appends what `Display` prints, several times as fast: pages of twins hold thousands of instants.
+    pub fn write(self, to: &mut Vec<u8>) {
+        let (seconds, fraction) = (self.0 / TICKS_PER_SECOND, self.0 % TICKS_PER_SECOND);
+        let (year, month, day) = civil(seconds / 86_400);
+        let mut text = *b"0000-00-00T00:00:00.0000000Z";
+        let mut digits = |from: usize, to: usize, mut number: u64| {
+            for place in text[from..to].iter_mut().rev() {
+                *place = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        digits(0, 4, year);
+        digits(5, 7, month);
+        digits(8, 10, day);
+        digits(11, 13, seconds / 3600 % 24);
+        digits(14, 16, seconds / 60 % 60);
+        digits(17, 19, seconds % 60);
+        digits(20, 27, fraction);
+        if fraction != 0 {
+            to.extend_from_slice(&text);
+        } else {
+            to.extend_from_slice(&text[..19]);
+            to.push(b'Z');
+        }
+    }
+
     /// This instant moved later.
     pub fn plus(self, by: Duration) -> Self {
         Self::from_ticks(self.0.saturating_add((by.as_nanos() / 100).min(u128::from(u64::MAX)) as u64))
@@ -163,6 +189,9 @@ mod tests {
         ] {
             let t: Timestamp = text.parse().unwrap();
             assert_eq!(t.to_string(), text);
+            let mut written = Vec::new();
+            t.write(&mut written);
+            assert_eq!(String::from_utf8(written).unwrap(), text);
             assert_eq!(t.unix_seconds(), unix, "{text}");
         }
     }

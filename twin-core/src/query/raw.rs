@@ -62,6 +62,23 @@ pub fn walk<'t>(text: &'t [u8], visit: &mut Visit<'_, 't>) {
 /// Deepest object that [`walk`] enters: far above a twin's 10 levels, `$metadata` included.
 const MAX_WALK_DEPTH: usize = 64;
 
+/// A step of [`tour`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'t> {
+    /// To a value: the name of the member in its quotes, as it is written; empty for the text's own value.
+    Down(&'t [u8]),
+    /// Back from it.
+    Up,
+}
+
+/// Walks the tree of objects in `text`, telling every step; leaves and arrays have no inside. `None`: the text is not
+/// whole.
+pub fn tour<'t>(text: &'t [u8], step: &mut impl FnMut(Step<'t>)) -> Option<()> {
+    let mut scan = Scan { text, at: 0 };
+    scan.whitespace();
+    scan.tour(b"", step, MAX_WALK_DEPTH)
+}
+
 /// What a piece of JSON text is worth.
 pub fn value(text: &[u8]) -> Value<'_> {
     match text.first() {
@@ -175,6 +192,26 @@ impl<'t> Scan<'t> {
                 return Some(());
             }
         }
+    }
+
+    fn tour(&mut self, name: &'t [u8], step: &mut impl FnMut(Step<'t>), depth: usize) -> Option<()> {
+        step(Step::Down(name));
+        if self.peek()? != b'{' || depth == 0 {
+            self.skip_value()?;
+        } else {
+            self.pass(b'{')?;
+            while self.peek()? == b'"' {
+                let member = self.string()?;
+                self.pass(b':')?;
+                self.tour(member, step, depth - 1)?;
+                if self.pass(b',').is_none() {
+                    break;
+                }
+            }
+            self.pass(b'}')?;
+        }
+        step(Step::Up);
+        Some(())
     }
 
     fn walk(&mut self, path: &mut Vec<Cow<'t, str>>, visit: &mut Visit<'_, 't>, depth: usize) -> Option<()> {

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::{Metadata, Object, Stamp};
 use crate::error::{Error, ErrorKind, Result};
+use crate::query::raw;
 use crate::time::Timestamp;
 
 impl Metadata {
@@ -50,29 +51,63 @@ impl Metadata {
     /// no such bytes at all, are an error of kind [`ErrorKind::Storage`]; memory stays within a small multiple of the input.
     pub fn decode(bytes: &[u8], value: &Object) -> Result<Metadata> {
         let mut from = Reader(bytes);
-        let count = from.number()?;
-        if count == 0 || count > bytes.len() as u64 {
-            return Err(damaged("the number of stamps cannot be"));
-        }
-        let mut stamps = Vec::with_capacity(count as usize);
-        let mut ticks = 0u64;
-        for _ in 0..count {
-            let head = from.number()?;
-            ticks = ticks.checked_add(head >> 1).ok_or_else(|| damaged("an instant is out of range"))?;
-            let at = Timestamp::from_ticks(ticks);
-            if at.ticks() != ticks {
-                return Err(damaged("an instant is out of range"));
-            }
-            let version = if head & 1 == 1 { Some(from.number()?) } else { None };
-            stamps.push(Stamp { at, version });
-        }
+        let stamps = from.stamps()?;
         let root = from.tree(value, &stamps)?;
         if from.0.is_empty() { Ok(root) } else { Err(damaged("bytes are left over")) }
+    }
+
+    /// Appends what [`Metadata::write_json`] prints of the tree that [`Metadata::decode`] gives for a section with this
+    /// `value`, whose text has its members in the order of their names, as `serde_json` writes it. Builds no tree: a
+    /// page of a thousand twins has tens of thousands of nodes. Errors as `decode`; `out` then ends somewhere within.
+    pub fn print(bytes: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let mut from = Reader(bytes);
+        let stamps = from.stamps()?;
+        // What a node starts with, printed once for each stamp.
+        let mut starts: Vec<Vec<u8>> = vec![Vec::new(); stamps.len()];
+        let mut outcome = Ok(());
+        let toured = raw::tour(value, &mut |step| match step {
+            raw::Step::Up => out.push(b'}'),
+            raw::Step::Down(name) => {
+                if !name.is_empty() {
+                    out.push(b',');
+                    out.extend_from_slice(name);
+                    out.push(b':');
+                }
+                match from.index(&stamps) {
+                    Ok(index) => {
+                        let start = &mut starts[index];
+                        if start.is_empty() {
+                            stamps[index].print(start);
+                        }
+                        out.extend_from_slice(start);
+                    }
+                    Err(error) => outcome = Err(error),
+                }
+            }
+        });
+        outcome?;
+        match toured {
+            Some(()) if from.0.is_empty() => Ok(()),
+            _ => Err(damaged("it does not belong to its section")),
+        }
     }
 
     fn walk(&self, each: &mut impl FnMut(Stamp)) {
         each(self.stamp);
         self.members.values().for_each(|member| member.walk(each));
+    }
+}
+
+impl Stamp {
+    /// The start of a node, up to its members.
+    fn print(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"$lastUpdated\":\"");
+        self.at.write(out);
+        out.push(b'"');
+        if let Some(version) = self.version {
+            out.extend_from_slice(b",\"$lastUpdatedVersion\":");
+            out.extend_from_slice(version.to_string().as_bytes());
+        }
     }
 }
 
@@ -95,10 +130,36 @@ impl Reader<'_> {
         Err(damaged("a number has no end"))
     }
 
-    fn tree(&mut self, value: &Object, stamps: &[Stamp]) -> Result<Metadata> {
+    fn stamps(&mut self) -> Result<Vec<Stamp>> {
+        let most = self.0.len() as u64;
+        let count = self.number()?;
+        if count == 0 || count > most {
+            return Err(damaged("the number of stamps cannot be"));
+        }
+        let mut stamps = Vec::with_capacity(count as usize);
+        let mut ticks = 0u64;
+        for _ in 0..count {
+            let head = self.number()?;
+            ticks = ticks.checked_add(head >> 1).ok_or_else(|| damaged("an instant is out of range"))?;
+            let at = Timestamp::from_ticks(ticks);
+            if at.ticks() != ticks {
+                return Err(damaged("an instant is out of range"));
+            }
+            let version = if head & 1 == 1 { Some(self.number()?) } else { None };
+            stamps.push(Stamp { at, version });
+        }
+        Ok(stamps)
+    }
+
+    /// Which stamp the next node has.
+    fn index(&mut self, stamps: &[Stamp]) -> Result<usize> {
         let index = if stamps.len() > 1 { self.number()? } else { 0 };
-        let stamp = usize::try_from(index).ok().and_then(|i| stamps.get(i));
-        let mut node = Metadata::new(*stamp.ok_or_else(|| damaged("a node has no stamp"))?);
+        let index = usize::try_from(index).ok().filter(|index| *index < stamps.len());
+        index.ok_or_else(|| damaged("a node has no stamp"))
+    }
+
+    fn tree(&mut self, value: &Object, stamps: &[Stamp]) -> Result<Metadata> {
+        let mut node = Metadata::new(stamps[self.index(stamps)?]);
         for (name, member) in value {
             let inner = match member {
                 Value::Object(inner) => self.tree(inner, stamps)?,
@@ -140,6 +201,23 @@ mod tests {
         tree.encode(&mut bytes);
         assert!(bytes.len() <= 12, "{} bytes", bytes.len());
         assert_eq!(Metadata::decode(&bytes, value).unwrap(), tree);
+        check_print(&bytes, value);
+    }
+
+    /// What [`Metadata::print`] makes of them, next to what the tree prints.
+    fn check_print(bytes: &[u8], value: &Object) {
+        let text = serde_json::to_vec(value).unwrap();
+        let mut printed = Vec::new();
+        let outcome = Metadata::print(bytes, &text, &mut printed);
+        match Metadata::decode(bytes, value) {
+            Ok(tree) => {
+                outcome.unwrap();
+                let mut want = Vec::new();
+                tree.write_json(&mut want);
+                assert_eq!(String::from_utf8(printed).unwrap(), String::from_utf8(want).unwrap());
+            }
+            Err(_) => assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Storage),
+        }
     }
 
     #[test]
@@ -163,7 +241,10 @@ mod tests {
         let mut good = Vec::new();
         tree.encode(&mut good);
         assert_eq!(Metadata::decode(&good, value).unwrap(), tree);
+        check_print(&good, value);
+        check_print(&good, json!({"a": 1, "b\"": {"ü": {"c": [{"d": 1}]}}}).as_object().unwrap());
         for cut in 0..good.len() {
+            check_print(&good[..cut], value);
             assert!(Metadata::decode(&good[..cut], value).is_err(), "cut at {cut}");
         }
         assert!(Metadata::decode(&[&good[..], &[0]].concat(), value).is_err());
@@ -179,6 +260,7 @@ mod tests {
             for flip in 1..=255u8 {
                 let mut bad = good.clone();
                 bad[at] ^= flip;
+                check_print(&bad, value);
                 assert_ne!(Metadata::decode(&bad, value).ok().as_ref(), Some(&tree));
             }
         }

@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use twin_core::TwinKey;
-use twin_core::identity::Authentication;
-use twin_core::twin::Section;
+use twin_core::twin::Metadata;
+use twin_core::{Timestamp, TwinKey};
 
+use super::pack::Proof;
 use super::{Presence, Record};
 
 /// Room for the fixed members of a service view beside its sections, in bytes.
@@ -26,14 +26,13 @@ pub(crate) fn device_twin(record: &Record) -> Bytes {
     to.into()
 }
 
-/// `object` with `$version` as its last member.
-/// A section as the backend reads it; `object` is its text, which needs no writing anew.
-fn push_section(to: &mut Vec<u8>, object: &[u8], section: &Section) {
+/// A section as the backend reads it: `object` is its text, which needs no writing anew, `metadata` is packed.
+pub(super) fn push_section(to: &mut Vec<u8>, object: &[u8], metadata: &[u8], version: u64) {
     open_object(to, object);
     to.extend_from_slice(b"\"$metadata\":");
-    section.metadata().write_json(to);
+    Metadata::print(metadata, object, to).expect("the store's checksum says that this is what was packed");
     to.extend_from_slice(b",\"$version\":");
-    push_number(to, section.version());
+    push_number(to, version);
     to.push(b'}');
 }
 
@@ -45,6 +44,7 @@ fn open_object(to: &mut Vec<u8>, object: &[u8]) {
     }
 }
 
+/// `object` with `$version` as its last member.
 fn push_with_version(to: &mut Vec<u8>, object: &[u8], version: u64) {
     open_object(to, object);
     to.extend_from_slice(b"\"$version\":");
@@ -80,20 +80,38 @@ pub(crate) fn push_service_twin(to: &mut Vec<u8>, key: &TwinKey, record: &Record
         if to.last() != Some(&b'{') {
             to.push(b',');
         }
-        push_json(to, name);
-        to.push(b':');
+        to.push(b'"');
+        to.extend_from_slice(name.as_bytes());
+        to.extend_from_slice(b"\":");
         match field {
             Field::Text(text) => push_json(to, text),
             Field::Number(n) => push_number(to, n),
-            Field::Json(value) => push_json(to, &value),
+            Field::Time(time) => {
+                to.push(b'"');
+                time.write(to);
+                to.push(b'"');
+            }
+            Field::Member(name, flag) => {
+                to.extend_from_slice(b"{\"");
+                to.extend_from_slice(name.as_bytes());
+                to.extend_from_slice(if flag { b"\":true}" } else { b"\":false}" });
+            }
+            Field::Thumbprints(primary, secondary) => {
+                to.extend_from_slice(b"{\"primaryThumbprint\":");
+                push_json(to, &primary);
+                to.extend_from_slice(b",\"secondaryThumbprint\":");
+                push_json(to, &secondary);
+                to.push(b'}');
+            }
+            Field::Texts(texts) => push_json(to, texts),
         }
     });
     to.extend_from_slice(b",\"tags\":");
     to.extend_from_slice(parts.tags);
     to.extend_from_slice(b",\"properties\":{\"desired\":");
-    push_section(to, parts.desired, &record.desired());
+    push_section(to, parts.desired, parts.desired_metadata, parts.desired_version);
     to.extend_from_slice(b",\"reported\":");
-    push_section(to, parts.reported, &record.reported());
+    push_section(to, parts.reported, parts.reported_metadata, parts.reported_version);
     to.extend_from_slice(b"}}");
 }
 
@@ -107,8 +125,14 @@ pub(super) enum Field<'f> {
     Text(&'f str),
     /// a number
     Number(u64),
-    /// anything else
-    Json(Value),
+    /// an instant, which is printed as a string
+    Time(Timestamp),
+    /// an object with one member of this name
+    Member(&'static str, bool),
+    /// an object with the primary and the secondary one
+    Thumbprints(Option<&'f str>, Option<&'f str>),
+    /// an array of strings
+    Texts(&'f [&'f str]),
 }
 
 impl From<Field<'_>> for Value {
@@ -116,7 +140,12 @@ impl From<Field<'_>> for Value {
         match field {
             Field::Text(text) => text.into(),
             Field::Number(n) => n.into(),
-            Field::Json(value) => value,
+            Field::Time(time) => time.to_string().into(),
+            Field::Member(name, flag) => serde_json::json!({ name: flag }),
+            Field::Thumbprints(primary, secondary) => {
+                serde_json::json!({ "primaryThumbprint": primary, "secondaryThumbprint": secondary })
+            }
+            Field::Texts(texts) => texts.into(),
         }
     }
 }
@@ -128,34 +157,39 @@ pub(super) fn fields(
     presence: &Presence,
     to: &mut dyn FnMut(&'static str, Field<'_>),
 ) {
-    use Field::{Json, Number, Text};
-    let identity = record.identity();
-    let authentication = identity.authentication.as_ref();
+    use Field::{Member, Number, Text, Texts, Time};
+    let identity = record.identity_view();
     to("deviceId", Text(key.device.as_str()));
     if let Some(module) = &key.module {
         to("moduleId", Text(module.as_str()));
     }
     to("etag", Text(record.etag().as_str()));
-    to("deviceEtag", Text(identity.etag.as_ref().map_or("", |e| e.as_str())));
+    to("deviceEtag", Text(identity.etag.unwrap_or("")));
     to("status", Text(identity.status.as_str()));
-    if let Some(reason) = &identity.status_reason {
+    if let Some(reason) = identity.status_reason {
         to("statusReason", Text(reason));
     }
-    to("statusUpdateTime", Text(&identity.status_updated_time.to_string()));
+    to("statusUpdateTime", Time(identity.status_updated_time));
     to("connectionState", Text(connection_state(presence.connected)));
-    to("lastActivityTime", Text(&presence.active.to_string()));
+    to("lastActivityTime", Time(presence.active));
     to("cloudToDeviceMessageCount", Number(0));
-    to("authenticationType", Text(authentication.map_or("none", Authentication::type_name)));
-    to("x509Thumbprint", Json(thumbprints(authentication)));
+    to("authenticationType", Text(identity.proof.type_name()));
+    to(
+        "x509Thumbprint",
+        match identity.proof {
+            Proof::SelfSigned { primary, secondary } => Field::Thumbprints(primary, secondary),
+            _ => Field::Thumbprints(None, None),
+        },
+    );
     to("modelId", Text(record.model()));
     to("version", Number(record.parts().version));
     if key.module.is_none() {
-        to("capabilities", Json(serde_json::json!({ "iotEdge": identity.edge })));
-        if let Some(scope) = &identity.device_scope {
+        to("capabilities", Member("iotEdge", identity.edge));
+        if let Some(scope) = identity.device_scope {
             to("deviceScope", Text(scope));
         }
         if !identity.parent_scopes.is_empty() {
-            to("parentScopes", Json(identity.parent_scopes.clone().into()));
+            to("parentScopes", Texts(&identity.parent_scopes));
         }
     }
 }
@@ -163,12 +197,4 @@ pub(super) fn fields(
 /// `Connected` or `Disconnected`
 pub(super) fn connection_state(connected: bool) -> &'static str {
     if connected { "Connected" } else { "Disconnected" }
-}
-
-fn thumbprints(authentication: Option<&Authentication>) -> Value {
-    let (primary, secondary) = match authentication {
-        Some(Authentication::SelfSigned { primary, secondary }) => (primary.as_deref(), secondary.as_deref()),
-        _ => (None, None),
-    };
-    serde_json::json!({ "primaryThumbprint": primary, "secondaryThumbprint": secondary })
 }

@@ -53,44 +53,110 @@ pub(crate) fn pack(identity: &Identity) -> Vec<u8> {
 
 /// Unpacks an identity; volatile fields come out as "never".
 pub(crate) fn unpack(packed: &[u8]) -> Result<Identity> {
-    let mut from = Reader(packed);
-    let flags = from.byte()?;
-    let device = from.text()?;
-    let key = match from.optional()? {
-        Some(module) => TwinKey::module(device, module)?,
-        None => TwinKey::device(device)?,
+    let view = View::of(packed)?;
+    let key = match view.module {
+        Some(module) => TwinKey::module(view.device, module)?,
+        None => TwinKey::device(view.device)?,
     };
+    let owned = |text: Option<&str>| text.map(str::to_owned);
     let mut identity = Identity::new(key);
-    identity.status = if flags & DISABLED != 0 { Status::Disabled } else { Status::Enabled };
-    identity.edge = flags & EDGE != 0;
-    identity.generation_id = from.text()?.to_owned();
-    identity.etag = from.optional()?.map(ETag::new);
-    identity.status_reason = from.optional()?.map(str::to_owned);
-    identity.status_updated_time = Timestamp::from_ticks(from.number()?);
-    identity.managed_by = from.optional()?.map(str::to_owned);
-    identity.device_scope = from.optional()?.map(str::to_owned);
-    for _ in 0..from.number()? {
-        identity.parent_scopes.push(from.text()?.to_owned());
-    }
-    identity.authentication = match from.byte()? {
-        0 => None,
-        1 => Some(Authentication::None),
-        2 => Some(Authentication::Sas {
-            primary: Key::from_bytes(from.bytes()?)?,
-            secondary: Key::from_bytes(from.bytes()?)?,
+    identity.status = view.status;
+    identity.edge = view.edge;
+    identity.generation_id = view.generation_id.to_owned();
+    identity.etag = view.etag.map(ETag::new);
+    identity.status_reason = owned(view.status_reason);
+    identity.status_updated_time = view.status_updated_time;
+    identity.managed_by = owned(view.managed_by);
+    identity.device_scope = owned(view.device_scope);
+    identity.parent_scopes = view.parent_scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    identity.authentication = match view.proof {
+        Proof::Unsaid => None,
+        Proof::None => Some(Authentication::None),
+        Proof::Sas { primary, secondary } => Some(Authentication::Sas {
+            primary: Key::from_bytes(primary)?,
+            secondary: Key::from_bytes(secondary)?,
         }),
-        3 => Some(Authentication::SelfSigned {
-            primary: from.optional()?.map(str::to_owned),
-            secondary: from.optional()?.map(str::to_owned),
-        }),
-        4 => Some(Authentication::CertificateAuthority),
-        _ => return Err(damaged()),
+        Proof::SelfSigned { primary, secondary } => {
+            Some(Authentication::SelfSigned { primary: owned(primary), secondary: owned(secondary) })
+        }
+        Proof::CertificateAuthority => Some(Authentication::CertificateAuthority),
     };
-    identity.extra = match from.bytes()? {
+    identity.extra = match view.extra {
         b"" => Object::new(),
         json => serde_json::from_slice(json).map_err(|e| damaged().with_source(e))?,
     };
     Ok(identity)
+}
+
+/// A packed identity, read where it lies: what every row of every page and the index need of it costs no allocation.
+pub(crate) struct View<'r> {
+    pub(crate) status: Status,
+    pub(crate) edge: bool,
+    pub(crate) device: &'r str,
+    pub(crate) module: Option<&'r str>,
+    generation_id: &'r str,
+    pub(crate) etag: Option<&'r str>,
+    pub(crate) status_reason: Option<&'r str>,
+    pub(crate) status_updated_time: Timestamp,
+    managed_by: Option<&'r str>,
+    pub(crate) device_scope: Option<&'r str>,
+    pub(crate) parent_scopes: Vec<&'r str>,
+    pub(crate) proof: Proof<'r>,
+    /// JSON, or nothing
+    extra: &'r [u8],
+}
+
+/// How a packed identity proves itself. Not `Debug`: it holds keys.
+pub(crate) enum Proof<'r> {
+    Unsaid,
+    None,
+    Sas { primary: &'r [u8], secondary: &'r [u8] },
+    SelfSigned { primary: Option<&'r str>, secondary: Option<&'r str> },
+    CertificateAuthority,
+}
+
+impl Proof<'_> {
+    /// As [`Authentication::type_name`], with `none` for what was not said.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Proof::Unsaid | Proof::None => Authentication::None.type_name(),
+            Proof::Sas { .. } => "sas",
+            Proof::SelfSigned { .. } => {
+                Authentication::SelfSigned { primary: None, secondary: None }.type_name()
+            }
+            Proof::CertificateAuthority => Authentication::CertificateAuthority.type_name(),
+        }
+    }
+}
+
+impl<'r> View<'r> {
+    /// Reads what [`pack`] made; only the keys and what nobody knows are not looked into.
+    pub(crate) fn of(packed: &'r [u8]) -> Result<View<'r>> {
+        let mut from = Reader(packed);
+        let flags = from.byte()?;
+        Ok(View {
+            status: if flags & DISABLED != 0 { Status::Disabled } else { Status::Enabled },
+            edge: flags & EDGE != 0,
+            device: from.text()?,
+            module: from.optional()?,
+            generation_id: from.text()?,
+            etag: from.optional()?,
+            status_reason: from.optional()?,
+            status_updated_time: Timestamp::from_ticks(from.number()?),
+            managed_by: from.optional()?,
+            device_scope: from.optional()?,
+            parent_scopes: (0..from.number()?).map(|_| from.text()).collect::<Result<_>>()?,
+            proof: match from.byte()? {
+                0 => Proof::Unsaid,
+                1 => Proof::None,
+                2 => Proof::Sas { primary: from.bytes()?, secondary: from.bytes()? },
+                3 => Proof::SelfSigned { primary: from.optional()?, secondary: from.optional()? },
+                4 => Proof::CertificateAuthority,
+                _ => return Err(damaged()),
+            },
+            extra: from.bytes()?,
+        })
+    }
 }
 
 /// The status alone.
@@ -202,6 +268,7 @@ mod tests {
             assert_eq!(unpack(&packed).unwrap(), identity);
             for end in 0..packed.len() {
                 assert!(unpack(&packed[..end]).is_err(), "cut at {end}");
+                assert!(View::of(&packed[..end]).is_err(), "cut at {end}");
             }
         }
     }

@@ -90,7 +90,7 @@ impl Record {
             return Err(wrong("its lengths do not add up"));
         }
         let parts = record.parts();
-        pack::unpack(parts.identity)?;
+        pack::View::of(parts.identity)?;
         std::str::from_utf8(parts.model).map_err(|_| wrong("its model id is not UTF-8"))?;
         Ok(record)
     }
@@ -138,6 +138,11 @@ impl Record {
     /// The identity, without what is volatile.
     pub(crate) fn identity(&self) -> Identity {
         pack::unpack(self.parts().identity).expect("the store's checksum says that this is what was packed")
+    }
+
+    /// The identity, read where it lies.
+    pub(crate) fn identity_view(&self) -> pack::View<'_> {
+        pack::View::of(self.parts().identity).expect("the store's checksum says that this is what was packed")
     }
 
     /// Whether the identity may connect, without unpacking it.

@@ -42,9 +42,12 @@ impl<'r> Row<'r> {
                     return (if desired { parts.desired } else { parts.reported }, under);
                 }
                 let view = self.sections[usize::from(desired)].get_or_init(|| {
-                    let section = if desired { self.record.desired() } else { self.record.reported() };
                     let mut view = Vec::new();
-                    section.write_service_view(&mut view);
+                    let (object, metadata, version) = match desired {
+                        true => (parts.desired, parts.desired_metadata, parts.desired_version),
+                        false => (parts.reported, parts.reported_metadata, parts.reported_version),
+                    };
+                    document::push_section(&mut view, object, metadata, version);
                     view
                 });
                 (view, under)

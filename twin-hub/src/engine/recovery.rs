@@ -18,7 +18,8 @@ pub(super) fn recover(store: &dyn Store, memory: &Memory) -> Result<u64> {
     store.scan(keys::TWINS, &mut |key, value| {
         let key = keys::parse(key)?;
         let record = Record::from_stored(value).map_err(|e| e.context(format!("'{key}'")))?;
-        if record.identity().key() != key {
+        let owner = record.identity_view();
+        if owner.device != key.device.as_str() || owner.module != key.module.as_ref().map(|m| m.as_str()) {
             return Err(failed(format!("the record of '{key}' belongs to '{}'", record.identity().key())));
         }
         twins.push((key, record));
