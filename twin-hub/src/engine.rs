@@ -116,39 +116,6 @@ impl Shared {
         let _ = self.broken.set(why.to_owned());
     }
 
-    /// Makes a record visible to reads and queries.
-    fn install(&self, key: &TwinKey, record: Record) -> Handle {
-        let before = self.before(key);
-        let handle = self.memory.install(key, record.clone());
-        match before {
-            Some((earlier, old)) if earlier == handle => {
-                self.indexes.update(handle, key, Some(&old), Some(&record));
-            }
-            before => {
-                // Deleted and created again in one batch: another twin in another place.
-                if let Some((earlier, old)) = before {
-                    self.indexes.update(earlier, key, Some(&old), None);
-                }
-                self.indexes.update(handle, key, None, Some(&record));
-            }
-        }
-        handle
-    }
-
-    /// Makes a record vanish from reads and queries.
-    fn remove(&self, key: &TwinKey) {
-        let before = self.before(key);
-        self.memory.remove(key);
-        if let Some((handle, old)) = before {
-            self.indexes.update(handle, key, Some(&old), None);
-        }
-    }
-
-    fn before(&self, key: &TwinKey) -> Option<(Handle, Record)> {
-        let handle = self.memory.find(key)?;
-        Some((handle, self.memory.slot(handle)?.live()?.1))
-    }
-
     fn find(&self, key: &TwinKey) -> Result<(Handle, &Slot, Arc<TwinKey>, Record), Refusal> {
         let found = self.memory.find(key).and_then(|handle| {
             let slot = self.memory.slot(handle)?;
@@ -365,8 +332,7 @@ impl Engine {
         (self.0.clock)()
     }
 
-    /// Has the writer do something; `bytes` is the size of the request.
-    /// `command` parses a body of so many bytes; not before there is room for what it makes of it.
+    /// Has the writer do something. `command` parses a body of so many bytes; not before there is room for what it makes of it.
     async fn write(
         &self,
         body_bytes: usize,

@@ -12,15 +12,25 @@ fuzz_target!(|bytes: &[u8]| {
     let (path, text) = bytes.split_at(bytes.iter().position(|b| *b == b'\n').unwrap_or(bytes.len()));
     let path = Path(String::from_utf8_lossy(path).split('.').map(str::to_owned).collect());
     let found = raw::lookup(text, path.segments());
-    raw::walk(text, &mut |_, value| drop(raw::value(value)));
+    let _ = raw::tour(text, &mut |step| match step {
+        raw::Step::Down(name) => drop(raw::string(name)),
+        raw::Step::Up(value) => drop(raw::value(value)),
+    });
     let Ok(tree) = strict::value("", text) else { return };
     let wanted = tree.lookup(&path);
     assert_eq!(RawDocument(text).json(&path), tree.json(&path), "{path:?}");
     assert_eq!(worth(&found), worth(&wanted), "{path:?}");
-    raw::walk(text, &mut |segments, value| {
-        let path = Path(segments.iter().map(|s| s.clone().into_owned()).collect());
-        assert_eq!(worth(&raw::value(value)), worth(&tree.lookup(&path)), "{path:?}");
+    let mut way = Vec::new();
+    let whole = raw::tour(text, &mut |step| match step {
+        raw::Step::Down(name) => way.push(raw::string(name).map(|name| name.into_owned())),
+        raw::Step::Up(value) => {
+            // The first step goes to the document itself, which has no name.
+            let path = Path(way[1..].iter().flatten().cloned().collect());
+            assert_eq!(worth(&raw::value(value)), worth(&tree.lookup(&path)), "{path:?}");
+            way.pop();
+        }
     });
+    assert!(whole.is_some(), "a document is toured whole");
 });
 
 /// What can be compared: values, and of composites only that they are some.

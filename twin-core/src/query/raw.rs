@@ -46,29 +46,16 @@ pub fn find<'t>(text: &'t [u8], path: &[String]) -> Option<&'t [u8]> {
     Some(&text[start..scan.at])
 }
 
-/// What [`walk`] calls: with the segments of a path, and the text of the value there.
-pub type Visit<'v, 't> = dyn FnMut(&[Cow<'t, str>], &'t [u8]) + 'v;
-
-/// Calls `visit` with the path and text of every member below `text`, `text` itself first (with the empty path). Of
-/// an object the text is its opening brace alone; its members follow. Arrays are not entered.
-pub fn walk<'t>(text: &'t [u8], visit: &mut Visit<'_, 't>) {
-    let mut scan = Scan { text, at: 0 };
-    scan.whitespace();
-    let mut path = Vec::new();
-    // A text that ends early has been visited as far as it goes.
-    let _ = scan.walk(&mut path, visit, MAX_WALK_DEPTH);
-}
-
-/// Deepest object that [`walk`] enters: far above a twin's 10 levels, `$metadata` included.
-const MAX_WALK_DEPTH: usize = 64;
+/// Deepest object that [`tour`] enters: far above a twin's 10 levels, `$metadata` included.
+const MAX_TOUR_DEPTH: usize = 64;
 
 /// A step of [`tour`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'t> {
     /// To a value: the name of the member in its quotes, as it is written; empty for the text's own value.
     Down(&'t [u8]),
-    /// Back from it.
-    Up,
+    /// Back from it: its text.
+    Up(&'t [u8]),
 }
 
 /// Walks the tree of objects in `text`, telling every step; leaves and arrays have no inside. `None`: the text is not
@@ -76,7 +63,7 @@ pub enum Step<'t> {
 pub fn tour<'t>(text: &'t [u8], step: &mut impl FnMut(Step<'t>)) -> Option<()> {
     let mut scan = Scan { text, at: 0 };
     scan.whitespace();
-    scan.tour(b"", step, MAX_WALK_DEPTH)
+    scan.tour(b"", step, MAX_TOUR_DEPTH)
 }
 
 /// What a piece of JSON text is worth.
@@ -96,7 +83,7 @@ fn number(text: &[u8]) -> Option<f64> {
 }
 
 /// The text of a JSON string in its quotes.
-fn string(quoted: &[u8]) -> Option<Cow<'_, str>> {
+pub fn string(quoted: &[u8]) -> Option<Cow<'_, str>> {
     let inner = quoted.get(1..quoted.len().checked_sub(1)?)?;
     if inner.contains(&b'\\') {
         return serde_json::from_slice(quoted).ok().map(Cow::Owned);
@@ -196,6 +183,7 @@ impl<'t> Scan<'t> {
 
     fn tour(&mut self, name: &'t [u8], step: &mut impl FnMut(Step<'t>), depth: usize) -> Option<()> {
         step(Step::Down(name));
+        let start = self.at;
         if self.peek()? != b'{' || depth == 0 {
             self.skip_value()?;
         } else {
@@ -210,29 +198,8 @@ impl<'t> Scan<'t> {
             }
             self.pass(b'}')?;
         }
-        step(Step::Up);
+        step(Step::Up(&self.text[start..self.at]));
         Some(())
-    }
-
-    fn walk(&mut self, path: &mut Vec<Cow<'t, str>>, visit: &mut Visit<'_, 't>, depth: usize) -> Option<()> {
-        let start = self.at;
-        if self.peek()? != b'{' || depth == 0 {
-            self.skip_value()?;
-            visit(path, &self.text[start..self.at]);
-            return Some(());
-        }
-        visit(path, &self.text[start..=start]);
-        self.pass(b'{')?;
-        while self.peek()? == b'"' {
-            path.push(string(self.string()?)?);
-            self.pass(b':')?;
-            self.walk(path, visit, depth - 1)?;
-            path.pop();
-            if self.pass(b',').is_none() {
-                break;
-            }
-        }
-        self.pass(b'}')
     }
 }
 

@@ -66,7 +66,7 @@ impl Metadata {
         let mut starts: Vec<Vec<u8>> = vec![Vec::new(); stamps.len()];
         let mut outcome = Ok(());
         let toured = raw::tour(value, &mut |step| match step {
-            raw::Step::Up => out.push(b'}'),
+            raw::Step::Up(_) => out.push(b'}'),
             raw::Step::Down(name) => {
                 if !name.is_empty() {
                     out.push(b',');

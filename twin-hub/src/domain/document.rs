@@ -2,7 +2,6 @@
 //! view costs one allocation and no parsing, metadata aside.
 
 use bytes::Bytes;
-use serde_json::Value;
 use twin_core::twin::Metadata;
 use twin_core::{Timestamp, TwinKey};
 
@@ -97,10 +96,12 @@ pub(crate) fn push_service_twin(to: &mut Vec<u8>, key: &TwinKey, record: &Record
                 to.extend_from_slice(if flag { b"\":true}" } else { b"\":false}" });
             }
             Field::Thumbprints(primary, secondary) => {
-                to.extend_from_slice(b"{\"primaryThumbprint\":");
-                push_json(to, &primary);
-                to.extend_from_slice(b",\"secondaryThumbprint\":");
-                push_json(to, &secondary);
+                for (before, name, thumbprint) in [(b'{', PRIMARY, primary), (b',', SECONDARY, secondary)] {
+                    to.push(before);
+                    push_json(to, name);
+                    to.push(b':');
+                    push_json(to, &thumbprint);
+                }
                 to.push(b'}');
             }
             Field::Texts(texts) => push_json(to, texts),
@@ -135,20 +136,9 @@ pub(super) enum Field<'f> {
     Texts(&'f [&'f str]),
 }
 
-impl From<Field<'_>> for Value {
-    fn from(field: Field<'_>) -> Value {
-        match field {
-            Field::Text(text) => text.into(),
-            Field::Number(n) => n.into(),
-            Field::Time(time) => time.to_string().into(),
-            Field::Member(name, flag) => serde_json::json!({ name: flag }),
-            Field::Thumbprints(primary, secondary) => {
-                serde_json::json!({ "primaryThumbprint": primary, "secondaryThumbprint": secondary })
-            }
-            Field::Texts(texts) => texts.into(),
-        }
-    }
-}
+/// The members of `x509Thumbprint`.
+pub(super) const PRIMARY: &str = "primaryThumbprint";
+pub(super) const SECONDARY: &str = "secondaryThumbprint";
 
 /// Calls `to` with every field of a twin but tags and properties, in the order in which the service prints them.
 pub(super) fn fields(

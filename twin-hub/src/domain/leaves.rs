@@ -1,10 +1,13 @@
 //! What the index reads of a record.
 
-use serde_json::Value;
-use twin_core::TwinKey;
+use std::borrow::Cow;
 
+use twin_core::TwinKey;
+use twin_core::query::QueryValue;
+
+use super::document::Field;
 use super::{Presence, Record, document};
-use crate::index::{INDEXED_FIELDS, Leaves, Part};
+use crate::index::{INDEXED_FIELDS, Leaves, OBJECT, Part, Place};
 
 /// A record with its key, to be indexed.
 pub(crate) struct Indexed<'r> {
@@ -13,33 +16,54 @@ pub(crate) struct Indexed<'r> {
 }
 
 impl Leaves for Indexed<'_> {
-    fn visit<'a>(&'a self, to: &mut dyn FnMut(&[&str], Part<'a>)) {
+    fn part(&self, place: Place) -> Part<'_> {
         let parts = self.record.parts();
-        to(&[], Part::Packed(parts.identity, Box::new(|| self.identity_fields())));
-        to(&["etag"], Part::Value(Value::from(self.record.etag().as_str())));
-        to(&["version"], Part::Value(Value::from(parts.version)));
-        to(&["modelId"], Part::Value(Value::from(self.record.model())));
-        to(&["tags"], Part::Text(parts.tags));
-        to(&["properties", "desired"], Part::Text(parts.desired));
-        to(&["properties", "desired", "$version"], Part::Value(Value::from(parts.desired_version)));
-        to(&["properties", "reported"], Part::Text(parts.reported));
-        to(&["properties", "reported", "$version"], Part::Value(Value::from(parts.reported_version)));
+        let number = |n: u64| Part::Value(QueryValue::Number(n as f64));
+        match place {
+            Place::Identity => Part::Packed(parts.identity),
+            Place::Etag => {
+                Part::Value(QueryValue::String(Cow::Owned(self.record.etag().as_str().to_owned())))
+            }
+            Place::Version => number(parts.version),
+            Place::ModelId => Part::Value(QueryValue::String(Cow::Borrowed(self.record.model()))),
+            Place::Tags => Part::Text(parts.tags),
+            Place::Desired => Part::Text(parts.desired),
+            Place::DesiredVersion => number(parts.desired_version),
+            Place::Reported => Part::Text(parts.reported),
+            Place::ReportedVersion => number(parts.reported_version),
+        }
+    }
+
+    fn unpack(&self, to: &mut dyn FnMut(&[&str], QueryValue<'_>)) {
+        fn text(text: &str) -> QueryValue<'_> {
+            QueryValue::String(Cow::Borrowed(text))
+        }
+        // Presence is volatile: what of it stands in the document is not indexed.
+        document::fields(self.key, self.record, &Presence::default(), &mut |name, field| {
+            if !INDEXED_FIELDS.contains(&name) || TWIN_FIELDS.contains(&name) {
+                return;
+            }
+            match field {
+                Field::Text(content) => to(&[name], text(content)),
+                Field::Number(number) => to(&[name], QueryValue::Number(number as f64)),
+                Field::Time(time) => to(&[name], text(&time.to_string())),
+                Field::Member(member, flag) => {
+                    to(&[name], OBJECT);
+                    to(&[name, member], QueryValue::Bool(flag));
+                }
+                Field::Thumbprints(primary, secondary) => {
+                    to(&[name], OBJECT);
+                    for (member, thumbprint) in
+                        [document::PRIMARY, document::SECONDARY].into_iter().zip([primary, secondary])
+                    {
+                        to(&[name, member], thumbprint.map_or(QueryValue::Null, text));
+                    }
+                }
+                Field::Texts(_) => to(&[name], QueryValue::Raw(b"[]")),
+            }
+        });
     }
 }
 
 /// Fields of the document that are not of the identity and change while it does not.
 const TWIN_FIELDS: &[&str] = &["etag", "version", "modelId"];
-
-impl Indexed<'_> {
-    /// The fields that come from the packed identity alone.
-    fn identity_fields(&self) -> Vec<(&'static str, Value)> {
-        // Presence is volatile: what of it stands in the document is not indexed.
-        let mut fields = Vec::with_capacity(INDEXED_FIELDS.len());
-        document::fields(self.key, self.record, &Presence::default(), &mut |name, field| {
-            if INDEXED_FIELDS.contains(&name) && !TWIN_FIELDS.contains(&name) {
-                fields.push((name, field.into()));
-            }
-        });
-        fields
-    }
-}

@@ -1,6 +1,7 @@
 //! The indexes of devices and modules: told of every record that is installed or removed, asked by queries.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use roaring::RoaringBitmap;
 use twin_core::TwinKey;
@@ -8,27 +9,64 @@ use twin_core::query::{Query, Source};
 
 use super::memory::{Handle, Memory};
 use crate::domain::{Indexed, Record};
-use crate::index::{Index, Leaves, Plan};
+use crate::index::{Builder, Change, Index, Leaves, Plan};
 
-/// The indexes. A plan holds one for reading, a few milliseconds over a million twins; the writer holds it for one
-/// record at a time.
+/// The indexes. A plan holds one for reading, a few milliseconds over a million twins; the writer holds it for the time
+/// of one batch.
 #[derive(Default)]
 pub(super) struct Indexes {
     devices: RwLock<Index>,
     modules: RwLock<Index>,
 }
 
+/// A twin that was created (`old` is `None`), changed, or removed (`new` is `None`).
+pub(super) struct Changed {
+    pub(super) handle: Handle,
+    pub(super) key: Arc<TwinKey>,
+    pub(super) old: Option<Record>,
+    pub(super) new: Option<Record>,
+}
+
 impl Indexes {
-    /// The twin at `handle` was created (`old` is `None`), changed, or removed (`new` is `None`).
-    pub(super) fn update(&self, handle: Handle, key: &TwinKey, old: Option<&Record>, new: Option<&Record>) {
-        let index = if key.module.is_some() { &self.modules } else { &self.devices };
-        let old = old.map(|record| Indexed { key, record });
-        let new = new.map(|record| Indexed { key, record });
-        index.write().unwrap_or_else(PoisonError::into_inner).update(
-            handle,
-            old.as_ref().map(|record| record as &dyn Leaves),
-            new.as_ref().map(|record| record as &dyn Leaves),
-        );
+    /// Tells of what the writer has installed and removed, in that order.
+    pub(super) fn update(&self, changed: &[Changed]) {
+        for is_module in [false, true] {
+            let index = if is_module { &self.modules } else { &self.devices };
+            let rows: Vec<_> = changed
+                .iter()
+                .filter(|changed| changed.key.module.is_some() == is_module)
+                .map(|changed| {
+                    let indexed = |record| Indexed { key: &changed.key, record };
+                    (changed.handle, changed.old.as_ref().map(indexed), changed.new.as_ref().map(indexed))
+                })
+                .collect();
+            let changes: Vec<Change<'_>> = rows
+                .iter()
+                .map(|(handle, old, new)| Change {
+                    handle: *handle,
+                    old: old.as_ref().map(|record| record as &dyn Leaves),
+                    new: new.as_ref().map(|record| record as &dyn Leaves),
+                })
+                .collect();
+            if !changes.is_empty() {
+                index.write().unwrap_or_else(PoisonError::into_inner).update(&changes);
+            }
+        }
+    }
+
+    /// Builds them anew from what is in memory, by several threads.
+    pub(super) fn build(memory: &Memory) -> Indexes {
+        let build = |modules: bool| {
+            let mut builders = Builder::all();
+            std::thread::scope(|scope| {
+                for builder in &mut builders {
+                    scope.spawn(move || fill(builder, memory, modules));
+                }
+            });
+            RwLock::new(Builder::finish(builders))
+        };
+        let has_modules = memory.counts().modules.load(Ordering::Relaxed) > 0;
+        Indexes { devices: build(false), modules: if has_modules { build(true) } else { RwLock::default() } }
     }
 
     /// The twins that may pass the query's condition.
@@ -44,6 +82,22 @@ impl Indexes {
             Some(Plan::Scan) => Candidates { handles: index.rows().clone(), exact: false },
             None => Candidates { handles: index.rows().clone(), exact: true },
         }
+    }
+}
+
+/// Rows that are indexed at a time: enough that each path's work is done in one go, few enough to stay in a cache.
+const ROWS_AT_A_TIME: usize = 1024;
+
+fn fill(builder: &mut Builder, memory: &Memory, modules: bool) {
+    let twins = (0..memory.end()).filter_map(|handle| Some((handle, memory.slot(handle)?.live()?)));
+    let mut twins = twins.filter(|(_, (key, _))| key.module.is_some() == modules).peekable();
+    while twins.peek().is_some() {
+        let some: Vec<_> = twins.by_ref().take(ROWS_AT_A_TIME).collect();
+        let indexed: Vec<_> =
+            some.iter().map(|(handle, (key, record))| (*handle, Indexed { key, record })).collect();
+        let rows: Vec<_> =
+            indexed.iter().map(|(handle, indexed)| (*handle, indexed as &dyn Leaves)).collect();
+        builder.insert(&rows);
     }
 }
 

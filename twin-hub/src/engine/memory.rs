@@ -234,20 +234,23 @@ impl Memory {
         self.end() as usize + more <= MAX_CHUNKS * CHUNK_SLOTS
     }
 
-    /// Puts a record in place of the one with the same serial, or as a new twin. Twins must come in the order of
-    /// their serials. The writer alone calls this.
-    pub(super) fn install(&self, key: &TwinKey, record: Record) -> Handle {
-        if let Some(handle) = self.find(key) {
-            let slot = self.slot(handle).expect("handles of keys have slots");
-            if let Some((shared, before)) = slot.live() {
-                if before.serial() == record.serial() {
-                    self.counts.take(key, &before);
-                    self.counts.add(key, &record);
-                    slot.set(Some((shared, record)));
-                    return handle;
-                }
-                self.remove(key); // deleted and created again in one batch
-            }
+    /// Puts a record in place of the one with the same serial, or as a new twin: where it is, its key and what it
+    /// replaced. A twin of the same name with another serial must be gone; twins must come in the order of their
+    /// serials. The writer alone calls this.
+    pub(super) fn install(&self, key: &TwinKey, record: Record) -> (Handle, Arc<TwinKey>, Option<Record>) {
+        let slot = self.find(key).and_then(|handle| Some((handle, self.slot(handle)?)));
+        if let Some((handle, slot)) = slot
+            && let Some((shared, before)) = slot.live()
+        {
+            debug_assert_eq!(
+                before.serial(),
+                record.serial(),
+                "another twin of the same name was removed before"
+            );
+            self.counts.take(key, &before);
+            self.counts.add(key, &record);
+            slot.set(Some((shared.clone(), record)));
+            return (handle, shared, Some(before));
         }
         self.counts.add(key, &record);
         let handle = self.end.load(Ordering::Relaxed);
@@ -259,18 +262,18 @@ impl Memory {
         let mut shard = self.shard(&key.device).write().unwrap_or_else(PoisonError::into_inner);
         match &key.module {
             None => {
-                shard.insert(ByDevice(shared), Device { handle, modules: None });
+                shard.insert(ByDevice(shared.clone()), Device { handle, modules: None });
             }
             Some(module) => {
                 let device = shard.get_mut(key.device.as_str()).expect("a module comes after its device");
                 device.modules.get_or_insert_default().insert(module.clone(), handle);
             }
         }
-        handle
+        (handle, shared, None)
     }
 
-    /// Removes a twin; its modules must be gone. The writer alone calls this.
-    pub(super) fn remove(&self, key: &TwinKey) -> Option<Handle> {
+    /// Removes a twin, if it is there, and gives what it was; its modules must be gone. The writer alone calls this.
+    pub(super) fn remove(&self, key: &TwinKey) -> Option<(Handle, Arc<TwinKey>, Record)> {
         let handle = {
             let mut shard = self.shard(&key.device).write().unwrap_or_else(PoisonError::into_inner);
             match &key.module {
@@ -287,12 +290,11 @@ impl Memory {
             }
         };
         let slot = self.slot(handle)?;
-        if let Some((_, record)) = slot.live() {
-            self.counts.take(key, &record);
-        }
+        let (shared, record) = slot.live()?;
+        self.counts.take(key, &record);
         slot.set(None);
         slot.kept.store(0, Ordering::Release);
-        Some(handle)
+        Some((handle, shared, record))
     }
 
     fn shard(&self, device: &DeviceId) -> &Shard {

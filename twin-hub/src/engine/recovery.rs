@@ -55,12 +55,7 @@ pub(super) fn recover(store: &dyn Store, memory: &Memory) -> Result<u64> {
 /// Indexes what is in memory.
 pub(super) fn index(memory: &Memory) -> Indexes {
     let started = std::time::Instant::now();
-    let indexes = Indexes::default();
-    for handle in 0..memory.end() {
-        if let Some((key, record)) = memory.slot(handle).and_then(|slot| slot.live()) {
-            indexes.update(handle, &key, None, Some(&record));
-        }
-    }
+    let indexes = Indexes::build(memory);
     if memory.end() > 0 {
         tracing::info!(seconds = started.elapsed().as_secs_f64(), "twins are indexed");
     }

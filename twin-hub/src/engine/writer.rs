@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use twin_core::wire::Refusal;
 use twin_core::{Result, TwinKey};
 
+use super::indexes::Changed;
 use super::keys;
 use super::memory::Handle;
 use super::overlay::Overlay;
@@ -247,22 +248,34 @@ impl Writer {
         changes: HashMap<TwinKey, Option<Record>>,
         sessions: &[(Handle, Arc<TwinKey>, Option<Channels>)],
     ) {
+        let memory = &self.shared.memory;
         let mut gone: Vec<TwinKey> = Vec::new();
         let mut there: Vec<(TwinKey, Record)> = Vec::with_capacity(changes.len());
         for (key, record) in changes {
             match record {
-                Some(record) => there.push((key, record)),
+                Some(record) => {
+                    // Deleted and created again in one batch: another twin in another place.
+                    if memory.get(&key).is_some_and(|old| old.serial() != record.serial()) {
+                        gone.push(key.clone());
+                    }
+                    there.push((key, record));
+                }
                 None => gone.push(key),
             }
         }
         gone.sort_unstable_by_key(|key| key.module.is_none());
-        for key in &gone {
-            self.shared.remove(key);
-        }
         there.sort_unstable_by_key(|(_, record)| record.serial());
-        for (key, record) in there {
-            self.shared.install(&key, record);
+        let mut changed = Vec::with_capacity(gone.len() + there.len());
+        for key in &gone {
+            if let Some((handle, key, old)) = memory.remove(key) {
+                changed.push(Changed { handle, key, old: Some(old), new: None });
+            }
         }
+        for (key, record) in there {
+            let (handle, key, old) = memory.install(&key, record.clone());
+            changed.push(Changed { handle, key, old, new: Some(record) });
+        }
+        self.shared.indexes.update(&changed);
         for (handle, key, channels) in sessions {
             if let Some(slot) = self.shared.memory.slot(*handle)
                 && slot.live().is_some_and(|(live, _)| Arc::ptr_eq(&live, key))

@@ -12,7 +12,9 @@
 //!
 //! One index serves one collection: devices, or modules.
 
+mod build;
 mod column;
+mod gather;
 mod paths;
 mod plan;
 mod posting;
@@ -23,21 +25,76 @@ mod values;
 mod tests;
 
 use roaring::RoaringBitmap;
-use serde_json::Value as Json;
-use twin_core::query::raw;
+use twin_core::query::QueryValue;
 
 use paths::{PathId, Paths, ROOT};
 use strings::Rules;
-use values::{Leaf, Values};
+use values::Values;
 
+pub(crate) use build::Builder;
+pub(crate) use gather::OBJECT;
 pub(crate) use plan::Plan;
 
 /// A record, as the index reads it.
 pub(crate) trait Leaves {
-    /// Calls `to` with the path and content of every part of the record, each once: `tags`, `properties.desired`,
-    /// `properties.reported` (members without `$` ones), the two `$version`s, and every field of the twin document
-    /// that [`INDEXED_FIELDS`] names and the document has. A path and its content must say what a lookup says.
-    fn visit<'a>(&'a self, to: &mut dyn FnMut(&[&str], Part<'a>));
+    /// The part at a place. A place and its content must say what a lookup says.
+    fn part(&self, place: Place) -> Part<'_>;
+
+    /// Calls `to` with the path and value of what is packed at [`Place::Identity`]: every field of the twin document
+    /// that [`INDEXED_FIELDS`] names, that has no place of its own and that the document has; members of objects after
+    /// the object itself, of which only that it is one matters.
+    fn unpack(&self, to: &mut dyn FnMut(&[&str], QueryValue<'_>));
+}
+
+/// The parts of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// what the identity says, packed
+    Identity,
+    /// `etag`
+    Etag,
+    /// `version`
+    Version,
+    /// `modelId`
+    ModelId,
+    /// `tags`
+    Tags,
+    /// `properties.desired`, members without `$` ones
+    Desired,
+    /// `properties.desired.$version`
+    DesiredVersion,
+    /// `properties.reported`, members without `$` ones
+    Reported,
+    /// `properties.reported.$version`
+    ReportedVersion,
+}
+
+impl Place {
+    const ALL: [Place; 9] = [
+        Place::Identity,
+        Place::Etag,
+        Place::Version,
+        Place::ModelId,
+        Place::Tags,
+        Place::Desired,
+        Place::DesiredVersion,
+        Place::Reported,
+        Place::ReportedVersion,
+    ];
+
+    fn path(self) -> &'static [&'static str] {
+        match self {
+            Place::Identity => &[],
+            Place::Etag => &["etag"],
+            Place::Version => &["version"],
+            Place::ModelId => &["modelId"],
+            Place::Tags => &["tags"],
+            Place::Desired => &["properties", "desired"],
+            Place::DesiredVersion => &["properties", "desired", "$version"],
+            Place::Reported => &["properties", "reported"],
+            Place::ReportedVersion => &["properties", "reported", "$version"],
+        }
+    }
 }
 
 /// A part of a record.
@@ -45,19 +102,31 @@ pub(crate) enum Part<'a> {
     /// JSON text. Compared as text, so that unchanged sections cost nothing in an update.
     Text(&'a [u8]),
     /// a value that is not at hand as text
-    Value(Json),
+    Value(QueryValue<'a>),
     /// members that are packed in a way of their own: unpacked only when the bytes are not those of the other record
-    Packed(&'a [u8], Box<dyn FnOnce() -> Vec<(&'static str, Json)> + 'a>),
+    Packed(&'a [u8]),
 }
 
 impl Part<'_> {
     fn is_same(&self, other: &Part<'_>) -> bool {
+        use QueryValue::{Null, Number, String, Undefined};
         match (self, other) {
-            (Part::Text(a), Part::Text(b)) | (Part::Packed(a, _), Part::Packed(b, _)) => a == b,
-            (Part::Value(a), Part::Value(b)) => a == b,
+            (Part::Text(a), Part::Text(b)) | (Part::Packed(a), Part::Packed(b)) => a == b,
+            (Part::Value(Number(a)), Part::Value(Number(b))) => a == b,
+            (Part::Value(String(a)), Part::Value(String(b))) => a == b,
+            (Part::Value(Null), Part::Value(Null)) | (Part::Value(Undefined), Part::Value(Undefined)) => true,
             _ => false,
         }
     }
+}
+
+/// What became of a row.
+pub(crate) struct Change<'a> {
+    pub(crate) handle: u32,
+    /// what the index was told last of this row; `None`: it is new
+    pub(crate) old: Option<&'a dyn Leaves>,
+    /// what it is to be told now; `None`: it is gone
+    pub(crate) new: Option<&'a dyn Leaves>,
 }
 
 /// The fields of a twin document that are indexed, beside tags and properties.
@@ -87,6 +156,10 @@ pub(crate) struct Index {
     /// by path number
     values: Vec<Values>,
     rules: Rules,
+    /// the path numbers of [`Place::ALL`]
+    places: [Option<PathId>; Place::ALL.len()],
+    /// by path number: where what is to be done there is gathered, one past its place; zero when there is nothing
+    gathering: Vec<u32>,
 }
 
 impl Default for Index {
@@ -96,8 +169,10 @@ impl Default for Index {
 }
 
 impl Index {
-    fn with(paths: Paths, rules: Rules) -> Index {
-        Index { all: RoaringBitmap::new(), values: vec![Values::default()], paths, rules }
+    fn with(mut paths: Paths, rules: Rules) -> Index {
+        let places = Place::ALL
+            .map(|place| place.path().iter().try_fold(ROOT, |parent, name| paths.intern(parent, name)));
+        Index { all: RoaringBitmap::new(), values: Vec::new(), paths, rules, places, gathering: Vec::new() }
     }
 
     /// The rows there are.
@@ -105,112 +180,29 @@ impl Index {
         &self.all
     }
 
-    /// A row came (`old` is `None`), changed, or went (`new` is `None`). `old` must be what the index was told last.
-    pub(crate) fn update(&mut self, handle: u32, old: Option<&dyn Leaves>, new: Option<&dyn Leaves>) {
-        match new {
-            Some(_) => self.all.insert(handle),
-            None => self.all.remove(handle),
-        };
-        let mut before = old.map(|record| self.parts(record)).unwrap_or_default();
-        let mut after = new.map(|record| self.parts(record)).unwrap_or_default();
-        after.retain(|part| {
-            match before.iter().position(|other| other.0 == part.0 && other.1.is_same(&part.1)) {
-                Some(same) => {
-                    before.swap_remove(same);
-                    false
-                }
-                None => true,
-            }
-        });
-        let (before, after) = (self.leaves(before), self.leaves(after));
-        self.apply(handle, &before, &after);
-    }
-
-    fn parts<'a>(&mut self, record: &'a dyn Leaves) -> Vec<(PathId, Part<'a>)> {
-        let mut parts = Vec::with_capacity(24);
-        record.visit(&mut |path, part| {
-            let id = path.iter().try_fold(ROOT, |parent, name| self.paths.intern(parent, name));
-            if let Some(id) = id {
-                parts.push((id, part));
-            }
-        });
-        parts
-    }
-
-    /// All paths and values in the parts, by path number.
-    fn leaves<'a>(&mut self, parts: Vec<(PathId, Part<'a>)>) -> Vec<(PathId, Leaf<'a>)> {
-        let mut leaves = Vec::with_capacity(parts.len() * 2);
-        // The number of each path on the way to where the walk is.
-        let mut way: Vec<Option<PathId>> = Vec::new();
-        for (at, part) in parts {
-            match part {
-                Part::Text(text) => raw::walk(text, &mut |path, value| {
-                    let id = match path {
-                        [] => Some(at),
-                        [.., name] => way[path.len() - 1].and_then(|parent| self.paths.intern(parent, name)),
-                    };
-                    way.truncate(path.len());
-                    way.push(id);
-                    if let (Some(id), Some(leaf)) = (id, Leaf::new(raw::value(value))) {
-                        leaves.push((id, leaf));
-                    }
-                }),
-                Part::Value(value) => self.value_leaves(at, value, &mut leaves),
-                Part::Packed(_, unpack) => {
-                    for (name, value) in unpack() {
-                        if let Some(id) = self.paths.intern(at, name) {
-                            self.value_leaves(id, value, &mut leaves);
-                        }
-                    }
-                }
+    /// Rows came, changed or went. Cheapest for many at a time, in ascending order: then the work goes path by path.
+    pub(crate) fn update(&mut self, changes: &[Change<'_>]) {
+        self.update_places(changes, &Place::ALL);
+        for run in changes.chunk_by(|a, b| a.new.is_some() == b.new.is_some()) {
+            let handles: Vec<u32> = run.iter().map(|change| change.handle).collect();
+            match run[0].new {
+                Some(_) => posting::add_rows(&mut self.all, &handles),
+                None => handles.iter().for_each(|handle| _ = self.all.remove(*handle)),
             }
         }
-        leaves.sort_unstable_by_key(|(id, _)| *id);
+    }
+
+    fn update_places(&mut self, changes: &[Change<'_>], places: &[Place]) {
+        let mut edits = Vec::new();
+        for change in changes {
+            for place in places {
+                self.gather(*place, change, &mut edits);
+            }
+        }
         self.values.resize_with(self.paths.len(), Values::default);
-        leaves
-    }
-
-    fn value_leaves<'a>(&mut self, at: PathId, value: Json, leaves: &mut Vec<(PathId, Leaf<'a>)>) {
-        let leaf = match value {
-            Json::String(text) => Some(Leaf::String(text.into())),
-            Json::Object(members) => {
-                for (name, value) in members {
-                    if let Some(id) = self.paths.intern(at, &name) {
-                        self.value_leaves(id, value, leaves);
-                    }
-                }
-                Some(Leaf::Composite)
-            }
-            Json::Null => Some(Leaf::Null),
-            Json::Bool(value) => Some(Leaf::Bool(value)),
-            Json::Number(number) => number.as_f64().map(Leaf::Number),
-            Json::Array(_) => Some(Leaf::Composite),
-        };
-        leaves.extend(leaf.map(|leaf| (at, leaf)));
-    }
-
-    /// Both lists are sorted by path.
-    fn apply(&mut self, handle: u32, before: &[(PathId, Leaf<'_>)], after: &[(PathId, Leaf<'_>)]) {
-        let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
-        loop {
-            match (old.peek(), new.peek()) {
-                (Some(a), Some(b)) if a.0 == b.0 => {
-                    if a.1 != b.1 {
-                        self.values[a.0 as usize].replace(handle, &a.1, &b.1, &self.rules);
-                    }
-                    old.next();
-                    new.next();
-                }
-                (Some((id, leaf)), other) if other.is_none_or(|(next, _)| id < next) => {
-                    self.values[*id as usize].remove(handle, leaf);
-                    old.next();
-                }
-                (_, Some((id, leaf))) => {
-                    self.values[*id as usize].insert(handle, leaf, &self.rules);
-                    new.next();
-                }
-                _ => return,
-            }
+        for (id, edits) in edits {
+            self.gathering[id as usize] = 0;
+            self.values[id as usize].edit(&edits, &self.rules);
         }
     }
 }

@@ -37,6 +37,13 @@ impl Posting {
         }
     }
 
+    pub(super) fn insert_all(&mut self, handles: &[u32]) {
+        match self {
+            Posting::Many(rows) => add_rows(rows, handles),
+            _ => handles.iter().for_each(|handle| self.insert(*handle)),
+        }
+    }
+
     pub(super) fn remove(&mut self, handle: u32) {
         match self {
             Posting::None => {}
@@ -75,5 +82,12 @@ impl Posting {
             Posting::Few(handles) => few.extend(handles),
             Posting::Many(handles) => *many |= handles,
         }
+    }
+}
+
+/// Adds rows to a bitmap; cheap if they ascend and lie behind all that are in it.
+pub(super) fn add_rows(rows: &mut RoaringBitmap, handles: &[u32]) {
+    if rows.append(handles.iter().copied()).is_err() {
+        rows.extend(handles);
     }
 }

@@ -1,18 +1,18 @@
 //! The strings at one path: a posting list per value while values repeat, fixed-size keys per row once they do not.
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::ops::Bound;
 
 use roaring::RoaringBitmap;
 
 use super::column::Column;
-use super::posting::Posting;
+use super::posting::{Posting, add_rows};
 
 /// When a path's strings change from posting lists to keys, how those are hashed, and what a plan may cost: the same for
 /// a whole index.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rules {
     /// most different values with a posting list each; a value costs about 100 bytes
     pub(super) max_values: usize,
@@ -86,6 +86,33 @@ impl Strings {
         matches!(self.by_value, Values::Listed(_))
     }
 
+    /// Puts strings at rows that have none.
+    pub(super) fn insert_all(&mut self, new: &[(u32, &str)], rules: &Rules) {
+        let handles: Vec<u32> = new.iter().map(|(handle, _)| *handle).collect();
+        add_rows(&mut self.rows, &handles);
+        self.count += new.len() as u64;
+        let mut by_value: HashMap<&str, Vec<u32>> = HashMap::new();
+        if self.is_listed() {
+            new.iter().for_each(|(handle, value)| by_value.entry(*value).or_default().push(*handle));
+        } else if let Values::Keyed(keyed) = &mut self.by_value {
+            return keyed.insert_all(new, rules);
+        }
+        for (value, handles) in by_value {
+            match &mut self.by_value {
+                Values::Keyed(keyed) => handles.iter().for_each(|handle| keyed.insert(*handle, value, rules)),
+                Values::Listed(values) => match values.get_mut(value) {
+                    Some(posting) => posting.insert_all(&handles),
+                    None => {
+                        let mut posting = Posting::None;
+                        posting.insert_all(&handles);
+                        values.insert(value.into(), posting);
+                        self.check_uniqueness(rules);
+                    }
+                },
+            }
+        }
+    }
+
     /// Puts a string at a row that has none.
     pub(super) fn insert(&mut self, handle: u32, value: &str, rules: &Rules) {
         self.count += u64::from(self.rows.insert(handle));
@@ -96,13 +123,19 @@ impl Strings {
                     return;
                 }
                 values.insert(value.into(), Posting::One(handle));
-                let unique = values.len() > rules.min_unique_values
-                    && values.len() as u64 * UNIQUE_ROWS_PER_VALUE > self.count;
-                if unique || values.len() > rules.max_values {
-                    self.by_value = Values::Keyed(Box::new(Keyed::new(values, rules)));
-                }
+                self.check_uniqueness(rules);
             }
             Values::Keyed(keyed) => keyed.insert(handle, value, rules),
+        }
+    }
+
+    /// Goes over from lists to keys when there are too many different values.
+    fn check_uniqueness(&mut self, rules: &Rules) {
+        let Values::Listed(values) = &self.by_value else { return };
+        let unique = values.len() > rules.min_unique_values
+            && values.len() as u64 * UNIQUE_ROWS_PER_VALUE > self.count;
+        if unique || values.len() > rules.max_values {
+            self.by_value = Values::Keyed(Box::new(Keyed::new(values, rules)));
         }
     }
 
@@ -227,6 +260,13 @@ impl Keyed {
     fn insert(&mut self, handle: u32, value: &str, rules: &Rules) {
         self.order.set(handle, self.key(value.as_bytes()));
         self.hash.set(handle, rules.hash(value));
+    }
+
+    fn insert_all(&mut self, new: &[(u32, &str)], rules: &Rules) {
+        let keys: Vec<_> = new.iter().map(|(handle, value)| (*handle, self.key(value.as_bytes()))).collect();
+        self.order.set_all(&keys);
+        let hashes: Vec<_> = new.iter().map(|(handle, value)| (*handle, rules.hash(value))).collect();
+        self.hash.set_all(&hashes);
     }
 
     /// If `a <= b` then `key(a) <= key(b)`.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
 use serde_json::{Map, Value as Json, json};
-use twin_core::query::{BinaryOp, Constant, Expr, Function, Path, Query, raw::RawDocument};
+use twin_core::query::{BinaryOp, Constant, Expr, Function, Path, Query, QueryValue, raw::RawDocument};
 
 use super::column::Column;
 use super::paths::Paths;
 use super::posting::Posting;
 use super::strings::Rules;
-use super::{INDEXED_FIELDS, Index, Leaves, Part, Plan};
+use super::{Builder, Change, INDEXED_FIELDS, Index, Leaves, Part, Place, Plan};
 
 /// A twin as a hub keeps it: sections as text, fields as values.
 struct Twin {
@@ -29,7 +29,7 @@ impl Twin {
             members.retain(|name, _| !name.starts_with('$'));
             serde_json::to_vec(&members).unwrap()
         };
-        let packed = INDEXED_FIELDS[..4].iter().map(|field| document.get(*field)).collect::<Vec<_>>();
+        let packed = INDEXED_FIELDS.iter().map(|field| document.get(*field)).collect::<Vec<_>>();
         Twin {
             packed: serde_json::to_vec(&packed).unwrap(),
             text: serde_json::to_vec(&document).unwrap(),
@@ -46,21 +46,30 @@ impl Twin {
 }
 
 impl Leaves for Twin {
-    fn visit<'a>(&'a self, to: &mut dyn FnMut(&[&str], Part<'a>)) {
-        let (packed, plain) = INDEXED_FIELDS.split_at(4);
-        let field = |name: &'static str| Some((name, self.document.get(name)?.clone()));
-        let fields: Vec<_> = packed.iter().copied().filter_map(field).collect();
-        to(&[], Part::Packed(&self.packed, Box::new(|| fields)));
-        for (name, value) in plain.iter().copied().filter_map(field) {
-            to(&[name], Part::Value(value));
-        }
-        to(&["tags"], Part::Text(&self.tags));
-        for (section, text) in [("desired", &self.desired), ("reported", &self.reported)] {
-            to(&["properties", section], Part::Text(text));
-            let version = self.document["properties"][section]["$version"].clone();
-            to(&["properties", section, "$version"], Part::Value(version));
+    fn part(&self, place: Place) -> Part<'_> {
+        let at = |path: &[&str]| path.iter().try_fold(&self.document, |value, name| value.get(name));
+        match place {
+            Place::Identity => Part::Packed(&self.packed),
+            Place::Tags => Part::Text(&self.tags),
+            Place::Desired => Part::Text(&self.desired),
+            Place::Reported => Part::Text(&self.reported),
+            place => Part::Value(at(place.path()).map_or(QueryValue::Undefined, QueryValue::from_json)),
         }
     }
+
+    fn unpack(&self, to: &mut dyn FnMut(&[&str], QueryValue<'_>)) {
+        for field in INDEXED_FIELDS.iter().filter(|field| !["etag", "version", "modelId"].contains(field)) {
+            let Some(value) = self.document.get(*field) else { continue };
+            to(&[field], QueryValue::from_json(value));
+            for (member, value) in value.as_object().into_iter().flatten() {
+                to(&[field, member], QueryValue::from_json(value));
+            }
+        }
+    }
+}
+
+fn leaves(twin: &Twin) -> &dyn Leaves {
+    twin
 }
 
 /// The index, and what it is told, kept as plain documents.
@@ -75,11 +84,37 @@ impl Model {
     }
 
     fn set(&mut self, handle: u32, document: Option<Json>) {
-        let new = document.map(Twin::new);
-        let old = self.twins.remove(&handle);
-        let leaves = |twin| twin as &dyn Leaves;
-        self.index.update(handle, old.as_ref().map(leaves), new.as_ref().map(leaves));
-        self.twins.extend(new.map(|twin| (handle, twin)));
+        let document = document.map(Twin::new);
+        let (old, new) = (self.twins.remove(&handle), &document);
+        let (old, new) = (old.as_ref().map(leaves), new.as_ref().map(leaves));
+        self.index.update(&[Change { handle, old, new }]);
+        self.twins.extend(document.map(|twin| (handle, twin)));
+    }
+
+    /// Many at once; the last counts where a row is named twice.
+    fn set_all(&mut self, documents: impl Iterator<Item = (u32, Option<Json>)>) {
+        let new: BTreeMap<u32, Option<Twin>> =
+            documents.map(|(handle, document)| (handle, document.map(Twin::new))).collect();
+        let changes = new.iter().map(|(handle, new)| {
+            let (old, new) = (self.twins.get(handle).map(leaves), new.as_ref().map(leaves));
+            Change { handle: *handle, old, new }
+        });
+        self.index.update(&changes.collect::<Vec<_>>());
+        for (handle, twin) in new {
+            self.twins.remove(&handle);
+            self.twins.extend(twin.map(|twin| (handle, twin)));
+        }
+    }
+
+    /// The index built anew, as at a start.
+    fn rebuild(&mut self) {
+        let mut builders = Builder::of(&self.index);
+        let rows: Vec<(u32, &dyn Leaves)> =
+            self.twins.iter().map(|(handle, twin)| (*handle, leaves(twin))).collect();
+        for builder in &mut builders {
+            rows.chunks(17).for_each(|rows| builder.insert(rows));
+        }
+        self.index = Builder::finish(builders);
     }
 
     fn scan(&self, condition: &Expr) -> RoaringBitmap {
@@ -307,10 +342,19 @@ fn plans_agree_with_a_scan_under_random_updates() {
         let mut dice = Dice::new(seed);
         let mut model = Model::new(small(seed));
         for round in 0..10 {
-            for _ in 0..12 {
-                let handle = dice.roll(40) as u32 * if seed.is_multiple_of(5) { 5003 } else { 1 };
-                let document = (dice.roll(6) > 0).then(|| dice.twin());
-                model.set(handle, document);
+            let rows = if round == 3 { 100 } else { 12 };
+            let changes: Vec<_> = (0..rows)
+                .map(|_| {
+                    let handle = dice.roll(40) as u32 * if seed.is_multiple_of(5) { 5003 } else { 1 };
+                    (handle, (dice.roll(6) > 0).then(|| dice.twin()))
+                })
+                .collect();
+            match round % 3 {
+                0 => model.set_all(changes.into_iter()),
+                _ => changes.into_iter().for_each(|(handle, document)| model.set(handle, document)),
+            }
+            if round == 7 {
+                model.rebuild();
             }
             for _ in 0..12 {
                 let condition = dice.condition(3);
@@ -447,13 +491,13 @@ fn unique_strings_are_narrowed_down() {
 
 #[test]
 fn rows_are_found_by_a_lookup_of_the_same_path() {
-    // `Part::Value` and `Part::Text` must mean the same.
+    // What is unpacked and what is read as text must mean the same.
     let twin = Twin::new(json!({
         "deviceId": "d", "x509Thumbprint": {"primaryThumbprint": null}, "tags": {"o": {"x": [1]}, "e\"s": "\n"},
         "properties": {"desired": {}, "reported": {}},
     }));
     let mut index = Index::default();
-    index.update(5, None, Some(&twin));
+    index.update(&[Change { handle: 5, old: None, new: Some(&twin) }]);
     for path in [
         "deviceId",
         "x509Thumbprint.primaryThumbprint",

@@ -6,6 +6,7 @@ use roaring::RoaringBitmap;
 use twin_core::query::QueryValue;
 
 use super::column::Column;
+use super::posting::add_rows;
 use super::strings::{Rules, Strings};
 
 /// What a row has at a path.
@@ -32,6 +33,17 @@ impl<'a> Leaf<'a> {
     }
 }
 
+/// What becomes of a row at a path.
+#[derive(Debug)]
+pub(super) struct Edit<'a> {
+    pub(super) handle: u32,
+    pub(super) old: Option<Leaf<'a>>,
+    pub(super) new: Option<Leaf<'a>>,
+}
+
+/// From how many on values are put type by type.
+const MANY: usize = 8;
+
 /// Everything at one path, by type.
 #[derive(Debug, Default)]
 pub(super) struct Values {
@@ -45,6 +57,55 @@ pub(super) struct Values {
 }
 
 impl Values {
+    /// Does what rows have come to at this path, in their order.
+    pub(super) fn edit(&mut self, edits: &[Edit<'_>], rules: &Rules) {
+        if edits.len() >= MANY && edits.iter().all(|edit| edit.old.is_none()) {
+            return self.insert_all(edits, rules);
+        }
+        for edit in edits {
+            match (&edit.old, &edit.new) {
+                (Some(old), Some(new)) if old != new => self.replace(edit.handle, old, new, rules),
+                (Some(old), None) => self.remove(edit.handle, old),
+                (None, Some(new)) => self.insert(edit.handle, new, rules),
+                _ => {}
+            }
+        }
+    }
+
+    /// Puts values at rows that have none, type by type.
+    fn insert_all(&mut self, edits: &[Edit<'_>], rules: &Rules) {
+        let (mut numbers, mut strings) = (Vec::new(), Vec::new());
+        let [mut nulls, mut trues, mut falses, mut composites, mut number_rows] =
+            [(); 5].map(|()| Vec::new());
+        for Edit { handle, new, .. } in edits {
+            match new {
+                None => {}
+                Some(Leaf::Null) => nulls.push(*handle),
+                Some(Leaf::Bool(true)) => trues.push(*handle),
+                Some(Leaf::Bool(false)) => falses.push(*handle),
+                Some(Leaf::Composite) => composites.push(*handle),
+                Some(Leaf::Number(value)) => {
+                    number_rows.push(*handle);
+                    numbers.push((*handle, *value));
+                }
+                Some(Leaf::String(text)) => strings.push((*handle, &**text)),
+            }
+        }
+        for (rows, new) in [
+            (&mut self.nulls, nulls),
+            (&mut self.trues, trues),
+            (&mut self.falses, falses),
+            (&mut self.composites, composites),
+            (&mut self.number_rows, number_rows),
+        ] {
+            add_rows(rows, &new);
+        }
+        self.numbers.set_all(&numbers);
+        if !strings.is_empty() {
+            self.strings.insert_all(&strings, rules);
+        }
+    }
+
     /// Puts a value at a row that has none.
     pub(super) fn insert(&mut self, handle: u32, leaf: &Leaf<'_>, rules: &Rules) {
         match leaf {
@@ -106,6 +167,11 @@ impl Values {
 
     pub(super) fn number_rows(&self) -> &RoaringBitmap {
         &self.number_rows
+    }
+
+    /// Whether no row has anything here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.present().is_empty()
     }
 
     /// Rows with null, a boolean, a number or a string.

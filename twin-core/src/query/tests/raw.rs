@@ -38,23 +38,29 @@ fn damaged_text_is_undefined_not_a_panic() {
             for dotted in ["", "a", "a.b", "a.d", "f", "q"] {
                 let _ = raw::lookup(&whole[start..end], &path(dotted));
             }
-            raw::walk(&whole[start..end], &mut |_, _| {});
+            let _ = raw::tour(&whole[start..end], &mut |_| {});
         }
     }
     for text in
         ["{,}", "{\"a\"}", "]", "\"\\", "{\"a\":\"\\", "{\"a\":}}", "\"", "}{", "{\"a\":1]", "[}", "\u{0}"]
     {
         let _ = raw::lookup(text.as_bytes(), &path("a"));
-        raw::walk(text.as_bytes(), &mut |_, _| {});
+        let _ = raw::tour(text.as_bytes(), &mut |_| {});
     }
 }
 
 #[test]
-fn a_walk_visits_every_member_once() {
-    let text = br#"{"a":{"b":1,"c":{}},"d":[{"e":2}],"f\n":"x","g":null}"#;
+fn a_tour_goes_to_every_member_and_back() {
+    let text = br#" {"a":{"b":1,"c":{}}, "d":[{"e":2}],"f\n":"x","g":null}"#;
     let mut seen = Vec::new();
-    raw::walk(text, &mut |path, value| {
-        seen.push(format!("{}={}", path.join("."), String::from_utf8_lossy(value)))
+    let whole = raw::tour(text, &mut |step| {
+        seen.push(match step {
+            raw::Step::Down(name) => format!("> {}", String::from_utf8_lossy(name)),
+            raw::Step::Up(value) => format!("< {}", String::from_utf8_lossy(value)),
+        })
     });
-    assert_eq!(seen, ["={", "a={", "a.b=1", "a.c={", "d=[{\"e\":2}]", "f\n=\"x\"", "g=null"]);
+    let want = "> |> \"a\"|> \"b\"|< 1|> \"c\"|< {}|< {\"b\":1,\"c\":{}}|> \"d\"|< [{\"e\":2}]|> \"f\\n\"|< \"x\"|> \"g\"|< null";
+    assert_eq!(seen[..seen.len() - 1].join("|"), want);
+    assert_eq!((whole, seen.last()), (Some(()), Some(&format!("< {}", String::from_utf8_lossy(&text[1..])))));
+    assert_eq!(raw::tour(&text[..20], &mut |_| {}), None);
 }
