@@ -14,7 +14,7 @@ use crate::error::twin_error;
 use crate::handle::Table;
 use crate::options::{self, twin_client_options};
 use crate::result::twin_result;
-use crate::runtime::{runtime, wait};
+use crate::runtime::{runtime, tidy_heap, wait};
 use crate::string::{give, twin_str, twin_string};
 use crate::watch::Watches;
 
@@ -128,6 +128,7 @@ pub extern "C" fn twin_client_new(
         // Some of it wants a runtime around it.
         let _inside = runtime()?.enter();
         let (client, polled) = options::client(&options)?;
+        tidy_heap();
         let held = Held { client, desk: Desk::new(polled)?, watches: Watches::default() };
         out.write(twin_client { id: CLIENTS.keep(held) });
         Ok(())

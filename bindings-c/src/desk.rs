@@ -73,7 +73,7 @@ pub(crate) struct Desk {
 }
 
 enum Place {
-    Thread,
+    Thread(&'static Callbacks),
     Polled { jobs: Mutex<VecDeque<Job>>, wake: OwnedFd, busy: AtomicBool },
 }
 
@@ -83,7 +83,7 @@ impl Desk {
         let place = if polled {
             Place::Polled { jobs: Mutex::default(), wake: event()?, busy: AtomicBool::new(false) }
         } else {
-            Place::Thread
+            Place::Thread(callbacks()?)
         };
         let pending = Arc::new(Semaphore::new(MAX_PENDING as usize));
         Ok(Arc::new(Desk { place, pending, closed: watch::Sender::new(false) }))
@@ -92,7 +92,7 @@ impl Desk {
     /// Has something done there.
     pub(crate) fn post(&self, job: Job) {
         match &self.place {
-            Place::Thread => callbacks().post(job),
+            Place::Thread(callbacks) => callbacks.post(job),
             Place::Polled { jobs, wake, .. } => {
                 jobs.lock().unwrap_or_else(PoisonError::into_inner).push_back(job);
                 ring(wake);
@@ -104,7 +104,7 @@ impl Desk {
     pub(crate) fn descriptor(&self) -> Result<RawFd, Failure> {
         match &self.place {
             Place::Polled { wake, .. } => Ok(wake.as_raw_fd()),
-            Place::Thread => Err(Failure::invalid(
+            Place::Thread(_) => Err(Failure::invalid(
                 "the handle makes its callbacks on the library's thread; ask for TWIN_FLAG_OWN_LOOP when making it",
             )),
         }
@@ -183,8 +183,8 @@ impl Desk {
 
     /// Returns when no callback that was posted to the library's thread before is running or waiting.
     pub(crate) fn settle_thread(&self) {
-        if let Place::Thread = &self.place {
-            callbacks().settle();
+        if let Place::Thread(callbacks) = &self.place {
+            callbacks.settle();
         }
     }
 }
@@ -217,27 +217,31 @@ fn run(job: Job) {
 /// The library's callback thread.
 struct Callbacks {
     jobs: mpsc::Sender<Job>,
-    thread: Option<ThreadId>,
+    thread: ThreadId,
 }
 
-fn callbacks() -> &'static Callbacks {
-    static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
-    CALLBACKS.get_or_init(|| {
-        let (jobs, incoming) = mpsc::channel::<Job>();
-        let body = move || incoming.into_iter().for_each(run);
-        let thread = without_signals(|| thread::Builder::new().name("twin-callbacks".into()).spawn(body));
-        Callbacks { jobs, thread: thread.ok().map(|t| t.thread().id()) }
-    })
+fn callbacks() -> Result<&'static Callbacks, Failure> {
+    static STARTED: OnceLock<Callbacks> = OnceLock::new();
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(callbacks) = STARTED.get() {
+        return Ok(callbacks);
+    }
+    let (jobs, incoming) = mpsc::channel::<Job>();
+    let body = move || incoming.into_iter().for_each(run);
+    let thread = without_signals(|| thread::Builder::new().name("twin-callbacks".into()).spawn(body))
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("the system gives no thread: {e}")))?;
+    Ok(STARTED.get_or_init(|| Callbacks { jobs, thread: thread.thread().id() }))
 }
 
 impl Callbacks {
     fn post(&self, job: Job) {
-        // The thread ends never, and if the system gave none there is nobody to tell.
+        // The thread never ends, so there is always somebody who takes it.
         drop(self.jobs.send(job));
     }
 
     fn settle(&self) {
-        if self.thread == Some(thread::current().id()) {
+        if self.thread == thread::current().id() {
             return;
         }
         let (done, wait) = mpsc::channel();

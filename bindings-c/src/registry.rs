@@ -13,7 +13,7 @@ use crate::error::twin_error;
 use crate::handle::Table;
 use crate::options::{self, twin_registry_options};
 use crate::result::twin_result;
-use crate::runtime::{runtime, wait};
+use crate::runtime::{runtime, tidy_heap, wait};
 use crate::string::{give, twin_str, twin_string};
 
 /// A hub's service side. Made by twin_registry_new, ended by twin_registry_close; used like a twin_client.
@@ -124,6 +124,7 @@ pub extern "C" fn twin_registry_new(
         let options = options::copy(options)?;
         let _inside = runtime()?.enter();
         let (registry, polled) = options::registry(&options)?;
+        tidy_heap();
         out.write(twin_registry { id: REGISTRIES.keep(Held { registry, desk: Desk::new(polled)? }) });
         Ok(())
     })

@@ -6,11 +6,12 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 use twin_core::{Delivery, Error, ErrorKind};
 
@@ -25,17 +26,46 @@ pub(crate) fn is_forked() -> bool {
     started_by != 0 && started_by != std::process::id()
 }
 
-/// The one runtime of the process.
-pub(crate) fn runtime() -> Result<&'static Runtime, Failure> {
-    static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
-    let made = RUNTIME.get_or_init(|| {
-        STARTED_BY.store(std::process::id(), Ordering::Relaxed);
-        without_signals(|| {
-            Builder::new_multi_thread().worker_threads(1).thread_name("twin").enable_all().build()
-        })
-    });
-    made.as_ref()
-        .map_err(|e| Error::new(ErrorKind::Internal, format!("the system gives no thread: {e}")).into())
+/// The one runtime of the process. It has one thread: a scheduler of many would cost more memory than the clients. A
+/// system that gives no thread today may give one tomorrow, so only success is kept.
+pub(crate) fn runtime() -> Result<&'static Handle, Failure> {
+    static STARTED: OnceLock<Handle> = OnceLock::new();
+    static STARTING: Mutex<()> = Mutex::new(());
+    if let Some(handle) = STARTED.get() {
+        return Ok(handle);
+    }
+    let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = STARTED.get() {
+        return Ok(handle);
+    }
+    STARTED_BY.store(std::process::id(), Ordering::Relaxed);
+    let handle = start().map_err(|e| {
+        STARTED_BY.store(0, Ordering::Relaxed);
+        Error::new(ErrorKind::Internal, format!("the system gives no thread or descriptor: {e}"))
+    })?;
+    Ok(STARTED.get_or_init(|| handle))
+}
+
+fn start() -> io::Result<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let body = move || runtime.block_on(std::future::pending::<()>());
+    without_signals(|| thread::Builder::new().name("twin".into()).spawn(body))?;
+    Ok(handle)
+}
+
+/// Gives back what reading the trust store took and freed, a third of a megabyte that the heap of glibc would keep. Once:
+/// later clients reuse what is free.
+pub(crate) fn tidy_heap() {
+    #[cfg(target_env = "gnu")]
+    {
+        static ONCE: Once = Once::new();
+        // SAFETY: it takes a number and locks the heap for itself.
+        ONCE.call_once(|| {
+            // Whether there was something to give back does not matter.
+            let _ = unsafe { libc::malloc_trim(0) };
+        });
+    }
 }
 
 /// Starts threads in `body` that take no signals: those stay with the program's own.
