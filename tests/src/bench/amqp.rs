@@ -1,11 +1,12 @@
 //! `amqp`: the device client over AMQP. How long a reported update takes, one after another, next to MQTT on the same hub;
-//! twins read one after another; what devices that share a connection cost, at both ends.
+//! twins read one after another; what devices cost that share a connection, at both ends, and what one costs the hub that
+//! has a connection to itself.
 
 use std::time::Instant;
 
 use serde_json::json;
 use tokio::task::JoinSet;
-use twin_device::{AmqpPool, DeviceClient, Options, Transport};
+use twin_device::{AmqpPool, Builder, Device, DeviceClient, Options, Transport};
 
 use super::figure::{Figure, quantile};
 use super::hub::{HubProcess, resident};
@@ -14,7 +15,13 @@ use super::{Outcome, Scale, block_on};
 const PASSES: usize = 5;
 /// Devices on one connection.
 const SHARING: usize = 500;
-/// Batches that they come in, after the first.
+/// Budget of the hub's memory for a connection of its own, in kilobytes.
+const ALONE_KB: f64 = 40.0;
+/// Budget of the hub's memory for one more device on a connection, in kilobytes.
+const SHARED_HUB_KB: f64 = 10.0;
+/// Budget of a client's memory for one more device on a connection, in kilobytes.
+const SHARED_KB: f64 = 8.0;
+/// Batches that devices come in, after the first.
 const BATCHES: usize = 4;
 /// Connecting at a time.
 const AT_A_TIME: usize = 25;
@@ -49,6 +56,7 @@ pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
             }
         }
         figures.extend(sharing(&hub).await?);
+        figures.push(alone(&hub, scale.pick(SHARING, 50)).await?);
         Ok(figures)
     })?;
     hub.stop()?;
@@ -78,20 +86,47 @@ async fn one_after_another(client: &DeviceClient, requests: usize) -> Outcome<(V
     Ok((updates, gets))
 }
 
-/// The slope over batches, after a first one that warms up.
+/// Devices on one connection.
 async fn sharing(hub: &HubProcess) -> Outcome<Vec<Figure>> {
+    let pool = AmqpPool::with_devices_per_connection(hub.host()?, Transport::Amqp, trusting(hub), SHARING)?;
+    let [device, at_hub] = slopes(hub, SHARING, |device| device.pool(&pool)).await?;
+    let what = format!("one of {SHARING} devices on {} connection", pool.connections().await);
+    Ok(vec![
+        Figure::cost("amqp/shared", what, "kB", device).budget(SHARED_KB),
+        Figure::cost("amqp/shared-hub", "the same device at the hub", "kB", at_hub).budget(SHARED_HUB_KB),
+    ])
+}
+
+/// Devices with a connection each.
+async fn alone(hub: &HubProcess, count: usize) -> Outcome<Figure> {
+    let [_, at_hub] =
+        slopes(hub, count, |device| device.ca_pem(hub.ca_pem.as_str()).transport(Transport::Amqp)).await?;
+    let what = format!("an idle AMQP connection over TLS ({count} of them), at the hub");
+    Ok(Figure::cost("amqp/alone-hub", what, "kB", at_hub).budget(ALONE_KB))
+}
+
+fn trusting(hub: &HubProcess) -> Options {
     let mut options = Options::default();
     options.extra_ca_pem.push(hub.ca_pem.clone());
-    let pool = AmqpPool::with_devices_per_connection(hub.host()?, Transport::Amqp, options, SHARING)?;
-    let batch = SHARING / (BATCHES + 1);
-    let (mut kept, mut device, mut at_hub) = (Vec::new(), Vec::new(), Vec::new());
+    options
+}
+
+/// What a device that listens for desired changes adds to this process and to the hub's, in kilobytes: the slope over
+/// batches, after a first one that warms up.
+async fn slopes(
+    hub: &HubProcess,
+    count: usize,
+    connected: impl Fn(Builder<Device>) -> Builder<Device>,
+) -> Outcome<[Vec<f64>; 2]> {
+    let batch = count / (BATCHES + 1);
+    let (mut kept, mut here, mut at_hub) = (Vec::new(), Vec::new(), Vec::new());
     for at in 0..=BATCHES {
         let before = [resident("self")?, hub.resident()?];
         for first in (at * batch..(at + 1) * batch).step_by(AT_A_TIME) {
             let mut opening = JoinSet::new();
             for n in first..(first + AT_A_TIME).min((at + 1) * batch) {
                 let client =
-                    DeviceClient::from_connection_string(&hub.device_connection_string(n)?)?.pool(&pool);
+                    connected(DeviceClient::from_connection_string(&hub.device_connection_string(n)?)?);
                 opening.spawn(async move {
                     let client = client.open().await?;
                     let mut desired = client.desired();
@@ -104,13 +139,12 @@ async fn sharing(hub: &HubProcess) -> Outcome<Vec<Figure>> {
             }
         }
         if at > 0 {
-            device.push((resident("self")? - before[0]) / batch as f64 / 1000.0);
+            here.push((resident("self")? - before[0]) / batch as f64 / 1000.0);
             at_hub.push((hub.resident()? - before[1]) / batch as f64 / 1000.0);
         }
     }
-    let what = format!("a device among {} on {} connection", kept.len(), pool.connections().await);
-    Ok(vec![
-        Figure::cost("amqp/shared", what, "kB", device).budget(8.0),
-        Figure::cost("amqp/shared-hub", "the same device at the hub", "kB", at_hub).budget(15.0),
-    ])
+    for (client, _) in kept {
+        client.close().await?;
+    }
+    Ok([here, at_hub])
 }
