@@ -90,6 +90,18 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
+/// Equal in everything that is known, sources aside.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        let known = |e: &Inner| (e.kind, e.status, e.code, e.retry_after, e.delivery);
+        let (a, b) = (&*self.0, &*other.0);
+        known(a) == known(b)
+            && a.message == b.message
+            && a.code_name == b.code_name
+            && a.tracking_id == b.tracking_id
+    }
+}
+
 impl Error {
     /// An error of `kind` with a message that names the thing, the place and the rule.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {

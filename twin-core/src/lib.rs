@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`twin`] | the twin document, patches, merging, versions and metadata, limits |
 //! | [`identity`] | device and module identities as the registry keeps them |
+//! | [`message`] | telemetry and cloud-to-device messages |
 //! | [`auth`] | connection strings, SAS tokens, credentials |
 //! | [`query`] | the query language: parse, build, evaluate |
 //! | [`wire`] | the only place that spells IoT Hub: topics, paths, headers, statuses |
@@ -17,6 +18,7 @@ pub mod address;
 pub mod auth;
 pub mod error;
 pub mod identity;
+pub mod message;
 pub mod query;
 pub mod session;
 pub mod time;
@@ -25,5 +27,6 @@ pub mod wire;
 
 pub use address::{DeviceId, HostName, ModuleId, TwinKey};
 pub use error::{Delivery, Error, ErrorKind, Result};
+pub use message::{CloudMessage, Message};
 pub use time::Timestamp;
 pub use twin::{ETag, Patch, Twin};

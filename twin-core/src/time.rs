@@ -32,6 +32,18 @@ impl Timestamp {
         (self.0 / TICKS_PER_SECOND).saturating_sub(UNIX_EPOCH_SECONDS)
     }
 
+    /// Whole milliseconds since 1970; negative for anything earlier.
+    pub fn unix_millis(self) -> i64 {
+        (self.0 / 10_000) as i64 - UNIX_EPOCH_SECONDS as i64 * 1000
+    }
+
+    /// From milliseconds since 1970; `None` outside of years 1 to 9999.
+    pub fn from_unix_millis(millis: i64) -> Option<Self> {
+        let millis = millis.checked_add(UNIX_EPOCH_SECONDS as i64 * 1000)?;
+        let ticks = u64::try_from(millis).ok()?.checked_mul(10_000)?;
+        (ticks / TICKS_PER_SECOND <= MAX_SECONDS).then_some(Timestamp(ticks))
+    }
+
     /// Ticks of 100 ns since year 1.
     pub fn ticks(self) -> u64 {
         self.0
@@ -193,6 +205,8 @@ mod tests {
             t.write(&mut written);
             assert_eq!(String::from_utf8(written).unwrap(), text);
             assert_eq!(t.unix_seconds(), unix, "{text}");
+            let whole = Timestamp::from_unix_millis(t.unix_millis()).unwrap();
+            assert_eq!(whole.ticks(), t.ticks() / 10_000 * 10_000, "{text}");
         }
     }
 

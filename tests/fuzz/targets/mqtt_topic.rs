@@ -3,7 +3,7 @@
 #![no_main]
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use twin_core::TwinKey;
+use twin_core::{Message, TwinKey};
 use twin_core::wire::{Heard, Said, mqtt};
 
 // A line with a client id, then the text.
@@ -28,7 +28,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(mqtt::hear_login(&said).unwrap_or_else(|e| panic!("{said}: {e}")), login, "{said}");
     }
     // A device's own topics are heard whatever its id is made of.
-    let telemetry = Said::Telemetry { properties: String::new(), body };
+    let telemetry = Said::Telemetry { tag: 0, message: Box::new(Message::new(body)) };
     let said = mqtt::say(&key, &telemetry).expect("sayable");
     assert_eq!(mqtt::hear(&key, &said.topic, said.payload).expect("its own"), telemetry);
 });

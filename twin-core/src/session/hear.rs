@@ -19,7 +19,8 @@ impl Session {
         up.silent = 0;
         match heard {
             Heard::Subscribed { channel, granted } => self.subscribed(channel, granted),
-            Heard::Unsubscribed(_) => {}
+            // Nothing asks for messages yet.
+            Heard::Unsubscribed(_) | Heard::Done { .. } | Heard::CloudToDevice(_) => {}
             Heard::Answer { rid, status, version, body } => self.answered(&rid, status, version, &body),
             Heard::Desired { version, body } => match self.watch.hear(now, version, &body) {
                 desired::Heard::Change(change) => self.deliver(change),

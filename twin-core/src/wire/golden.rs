@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::{ErrorKind, Timestamp, TwinKey};
 
 /// The columns of each line of facts.
-fn lines(text: &'static str, columns: usize) -> Vec<Vec<&'static str>> {
+pub(super) fn lines(text: &'static str, columns: usize) -> Vec<Vec<&'static str>> {
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let split = |line: &'static str| {
         let columns_of: Vec<_> = line.split(" | ").map(str::trim).collect();
@@ -18,12 +18,30 @@ fn lines(text: &'static str, columns: usize) -> Vec<Vec<&'static str>> {
         columns_of
     };
     let lines: Vec<_> = lines.map(split).collect();
-    assert!(lines.len() > 40, "hardly any facts");
+    assert!(lines.len() > 20, "hardly any facts");
     lines
 }
 
-fn option<T: std::fmt::Display>(name: &str, value: &Option<T>) -> String {
+pub(super) fn option<T: std::fmt::Display>(name: &str, value: &Option<T>) -> String {
     value.as_ref().map(|v| format!(" {name}={v}")).unwrap_or_default()
+}
+
+/// The properties of a message: ours as `name=value`, the application's as `name:value`.
+pub(super) fn show_message(message: &crate::Message) -> String {
+    let own = message.properties.iter().map(|(name, value)| format!(" {name}:{value}"));
+    option("id", &message.id)
+        + &option("correlation", &message.correlation_id)
+        + &option("user", &message.user_id)
+        + &option("to", &message.to)
+        + &option("type", &message.content_type)
+        + &option("encoding", &message.content_encoding)
+        + &option("expiry", &message.expiry)
+        + &option("created", &message.created)
+        + &option("ack", &message.ack)
+        + &option("output", &message.output)
+        + &option("component", &message.component)
+        + &option("interface", &message.interface_id)
+        + &own.collect::<String>()
 }
 
 fn key(text: &str) -> TwinKey {
@@ -50,7 +68,7 @@ fn hear_mqtt(what: &str, key: &TwinKey, text: &str) -> Result<(String, String), 
                 Said::Report { rid, if_version, .. } => {
                     format!("report rid={}{}", rid.0, option("if-version", if_version))
                 }
-                Said::Telemetry { properties, .. } => format!("telemetry {properties}").trim().to_owned(),
+                Said::Telemetry { message, .. } => format!("telemetry{}", show_message(message)),
                 Said::MethodAnswer { rid, status, .. } => {
                     format!("method-answer rid={} status={status}", rid.0)
                 }
@@ -65,6 +83,7 @@ fn hear_mqtt(what: &str, key: &TwinKey, text: &str) -> Result<(String, String), 
                     format!("answer rid={} status={status}{}", rid.0, option("version", version))
                 }
                 Heard::Desired { version, .. } => format!("desired{}", option("version", version)),
+                Heard::CloudToDevice(cloud) => format!("message{}", show_message(&cloud.message)),
                 other => format!("{other:?}"),
             };
             (meaning, mqtt::say_hub(key, &heard).unwrap().topic)
@@ -105,7 +124,7 @@ fn mqtt_facts() {
     }
 }
 
-fn headers(text: &str) -> Vec<(String, String)> {
+pub(super) fn headers(text: &str) -> Vec<(String, String)> {
     let pair = |text: &str| {
         let (name, value) = text.split_once(':').unwrap();
         (name.trim().to_owned(), value.trim().to_owned())
@@ -113,7 +132,7 @@ fn headers(text: &str) -> Vec<(String, String)> {
     if text == "-" { Vec::new() } else { text.split(";;").map(pair).collect() }
 }
 
-fn body(text: &str) -> Bytes {
+pub(super) fn body(text: &str) -> Bytes {
     Bytes::from(if text == "-" { String::new() } else { text.to_owned() })
 }
 

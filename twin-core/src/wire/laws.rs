@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 
+use super::https;
 use super::mqtt::{self, Login};
 use super::rest::{self, Answer, Call, IfMatch};
 use super::*;
-use crate::{ETag, Error, Timestamp, TwinKey};
+use crate::message::{Ack, Settlement};
+use crate::{CloudMessage, ETag, Error, Message, Timestamp, TwinKey};
 
 const ROUNDS: usize = 3000;
 
@@ -68,6 +70,37 @@ impl Random {
         }
     }
 
+    /// Any message. Instants are whole milliseconds, and names of properties lower-case tokens: all that every protocol
+    /// holds.
+    pub(super) fn message(&mut self) -> Message {
+        let some = |r: &mut Random| r.maybe(|r| r.text("aZ0-$.&=/%+# ü?", 1, 9).trim().to_owned());
+        let some = |r: &mut Random| some(r).filter(|text| !text.is_empty());
+        let instant =
+            |r: &mut Random| r.maybe(|r| Timestamp::from_unix_millis(r.below(1 << 41) as i64).unwrap());
+        let id = |r: &mut Random| match r.below(4) {
+            0 => Some("0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0".to_owned()),
+            _ => some(r),
+        };
+        Message {
+            properties: (0..self.below(4))
+                .map(|_| (self.text("ab-._~0", 1, 6), self.text("aZ0-$.&=/%+# ü?", 0, 9).trim().to_owned()))
+                .collect(),
+            body: self.body(),
+            id: id(self),
+            correlation_id: id(self),
+            user_id: some(self),
+            to: some(self),
+            content_type: some(self),
+            content_encoding: some(self),
+            expiry: instant(self),
+            created: instant(self),
+            ack: self.maybe(|r| r.pick(&[Ack::None, Ack::Positive, Ack::Negative, Ack::Full])),
+            component: some(self),
+            interface_id: some(self),
+            output: some(self),
+        }
+    }
+
     pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
@@ -81,7 +114,7 @@ fn what_a_device_says_is_heard_by_the_hub() {
         let said = match r.below(4) {
             0 => Said::GetTwin { rid: r.rid() },
             1 => Said::Report { rid: r.rid(), patch: r.body(), if_version: r.maybe(Random::number) },
-            2 => Said::Telemetry { properties: r.text("a=&%24.mid/?$ ", 0, 12), body: r.body() },
+            2 => Said::Telemetry { tag: 0, message: Box::new(r.message()) },
             _ => Said::MethodAnswer { rid: r.rid(), status: r.next() as i32, body: r.body() },
         };
         let publish = mqtt::say(&key, &said).unwrap();
@@ -95,8 +128,9 @@ fn what_a_hub_says_is_heard_by_the_device() {
     let mut r = Random(2);
     for _ in 0..ROUNDS {
         let key = r.key();
-        let heard = match r.below(2) {
-            0 => Heard::Answer {
+        let heard = match r.below(3) {
+            0 => Heard::CloudToDevice(Box::new(CloudMessage::new(r.message(), ""))),
+            1 => Heard::Answer {
                 rid: r.rid(),
                 status: r.next() as u16,
                 version: r.maybe(Random::number),
@@ -215,6 +249,54 @@ fn answers_are_heard_as_said() {
     assert_eq!(heard, Answer::Json { body, etag: None });
 }
 
+fn device_call(r: &mut Random) -> https::Call {
+    let key = r.key();
+    let plain = |message| Message { to: None, ..message };
+    match r.below(4) {
+        0 => https::Call::Send { key, message: Box::new(r.message()) },
+        1 => {
+            let mut messages: Vec<_> = (0..1 + r.below(3)).map(|_| plain(r.message())).collect();
+            // JSON has one place for a name.
+            for message in &mut messages {
+                message.properties.sort();
+                message.properties.dedup_by(|a, b| a.0 == b.0);
+            }
+            https::Call::SendBatch { key, messages }
+        }
+        2 => https::Call::Receive {
+            key: TwinKey { module: None, ..key },
+            lock_timeout: r.maybe(|r| r.below(300) as u32),
+        },
+        _ => https::Call::Settle {
+            key: TwinKey { module: None, ..key },
+            lock_token: r.text("aZ09-/%", 1, 12),
+            settlement: r.pick(&[Settlement::Complete, Settlement::Reject, Settlement::Abandon]),
+        },
+    }
+}
+
+#[test]
+fn device_calls_and_their_answers_are_heard_as_said() {
+    let mut r = Random(8);
+    for _ in 0..ROUNDS {
+        let call = device_call(&mut r);
+        let said = https::say(&call, ApiVersion::OURS);
+        let headers: Vec<_> = said.headers.iter().map(|(n, v)| (&**n, &**v)).collect();
+        let heard = https::hear(said.method, &said.target, &headers, said.body.clone());
+        assert_eq!(heard, Some(Ok((call, ApiVersion::OURS))), "{} {}", said.method, said.target);
+
+        let mut cloud = CloudMessage::new(r.message(), r.text("aZ09-", 1, 12));
+        cloud.sequence_number = r.maybe(Random::number);
+        cloud.delivery_count = r.maybe(|r| r.below(10) as u32);
+        cloud.enqueued = r.maybe(|r| Timestamp::from_unix_millis(r.below(1 << 41) as i64).unwrap());
+        let answer = https::Answer::Message(Box::new(cloud));
+        let response = https::say_answer(&Ok(answer.clone()), Timestamp::NEVER);
+        assert_eq!(https::hear_answer(response).unwrap(), answer);
+    }
+    let nothing = https::say_answer(&Ok(https::Answer::Nothing), Timestamp::NEVER);
+    assert_eq!(https::hear_answer(nothing).unwrap(), https::Answer::Nothing);
+}
+
 /// Everything an error knows, but for the wait, which devices are not told.
 fn facts(e: &Error) -> String {
     format!("{e:?} {:?} {:?}", e.message(), e.delivery())
@@ -296,6 +378,14 @@ fn any_text_is_answered() {
         if let Ok((call, version)) = rest::hear(method, target, &|_| Some("x"), body.clone()) {
             let _ = rest::say(&call, version);
         }
+        if let Some(Ok((call, version))) =
+            https::hear(method, target, &[("content-type", text)], body.clone())
+        {
+            let _ = https::say(&call, version);
+        }
+        let batch = [("Content-Type", "application/vnd.microsoft.iothub.json")];
+        let events = "/devices/d/messages/events?api-version=2021-04-12";
+        assert!(https::hear("POST", events, &batch, body.clone()).is_some());
         let _ = status::rest_error(404, Some(text), Some(text), &body);
         let _ = status::device_error(400, &body);
         let _ = ApiVersion::parse(text);

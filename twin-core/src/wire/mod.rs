@@ -10,12 +10,16 @@
 //! | [`mqtt`] | topics, filters, user name, client id |
 //! | [`amqp`] | link addresses and properties, messages on twin links, tokens, error conditions |
 //! | [`rest`] | the service API: calls and answers |
+//! | [`https`] | the devices' HTTPS interface: telemetry, cloud-to-device messages |
 //! | [`status`] | refusals, their bodies, and the errors clients make of them |
 //! | [`codes`] | the table of error codes |
 //! | [`version`] | api-versions |
 
 pub mod amqp;
+mod batch;
 pub mod codes;
+pub mod https;
+mod instant;
 pub mod mqtt;
 pub mod rest;
 mod routes;
@@ -30,5 +34,7 @@ pub use vocabulary::{Channel, Heard, Rid, Said};
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod https_golden;
 #[cfg(test)]
 mod laws;

@@ -241,7 +241,7 @@ pub fn hear<'h>(
         Found::Undecodable => return Err(invalid("an id in the path is not percent-encoded UTF-8")),
     };
     let api_version = api_version(query)?;
-    let key = || key(&ids);
+    let key = || hear_key(&ids);
     let if_match = || if_match(header(IF_MATCH));
     let call = match operation {
         Operation::GetTwin => Call::GetTwin(key()?),
@@ -266,7 +266,12 @@ pub fn hear<'h>(
             page_size: header(MAX_ITEM_COUNT).map(|t| count(MAX_ITEM_COUNT, t)).transpose()?,
             continuation: header(CONTINUATION).filter(|token| !token.is_empty()).map(str::to_owned),
         },
-        Operation::NotYet => Call::NotYet(name),
+        // The last four are the devices', which `https` hears.
+        Operation::NotYet
+        | Operation::SendTelemetry
+        | Operation::Receive
+        | Operation::Complete
+        | Operation::Abandon => Call::NotYet(name),
     };
     Ok((call, api_version))
 }
@@ -350,7 +355,7 @@ fn tells_of_items(call: &Call, response: &Response) -> bool {
             .is_ok_and(|body| body.get("isSuccessful").is_some())
 }
 
-fn path(root: &str, key: &TwinKey) -> String {
+pub(super) fn path(root: &str, key: &TwinKey) -> String {
     let device = percent_encode(key.device.as_str());
     match &key.module {
         None => format!("/{root}/{device}"),
@@ -359,11 +364,15 @@ fn path(root: &str, key: &TwinKey) -> String {
 }
 
 fn quoted(etag: &ETag) -> String {
-    format!("\"{}\"", etag.as_str())
+    quoted_text(etag.as_str())
+}
+
+pub(super) fn quoted_text(text: &str) -> String {
+    format!("\"{text}\"")
 }
 
 /// Path and query of a target, which may be absolute (RFC 9112 3.2.2).
-fn split_target(target: &str) -> (&str, &str) {
+pub(super) fn split_target(target: &str) -> (&str, &str) {
     let absolute = target.strip_prefix("https://").or_else(|| target.strip_prefix("http://"));
     let target = match absolute {
         Some(rest) => &rest[rest.find(['/', '?']).unwrap_or(rest.len())..],
@@ -379,7 +388,7 @@ fn parameter(query: &str, name: &str) -> Option<String> {
     Some(percent_decode(value).unwrap_or_else(|| value.to_owned()))
 }
 
-fn api_version(query: &str) -> Result<ApiVersion, Refusal> {
+pub(super) fn api_version(query: &str) -> Result<ApiVersion, Refusal> {
     let text = parameter(query, API_VERSION).ok_or_else(|| {
         Refusal::new(
             HubCode::INVALID_PROTOCOL_VERSION,
@@ -389,7 +398,7 @@ fn api_version(query: &str) -> Result<ApiVersion, Refusal> {
     ApiVersion::parse(&text).map_err(|e| Refusal::new(HubCode::INVALID_PROTOCOL_VERSION, e.message()))
 }
 
-fn key(ids: &[Option<String>; 2]) -> Result<TwinKey, Refusal> {
+pub(super) fn hear_key(ids: &[Option<String>; 2]) -> Result<TwinKey, Refusal> {
     let device = DeviceId::new(ids[0].as_deref().unwrap_or_default()).map_err(|e| invalid(e.message()))?;
     let module = ids[1].as_deref().map(ModuleId::new).transpose().map_err(|e| invalid(e.message()))?;
     Ok(TwinKey { device, module })
@@ -431,7 +440,7 @@ fn query_text(body: &Bytes) -> Result<String, Refusal> {
     }
 }
 
-fn invalid(text: impl Into<String>) -> Refusal {
+pub(super) fn invalid(text: impl Into<String>) -> Refusal {
     Refusal::new(HubCode::ARGUMENT_INVALID, text)
 }
 

@@ -1,6 +1,9 @@
 //! What devices and hub say to each other, free of protocol.
 use bytes::Bytes;
 
+use crate::error::Error;
+use crate::message::{CloudMessage, Message, Settlement};
+
 /// A request id: any text, echoed exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rid(pub String);
@@ -43,12 +46,22 @@ pub enum Said {
         /** only if `$version` is this */
         if_version: Option<u64>,
     },
-    /// Telemetry: body and the property bag as it stands in the topic.
+    /// Telemetry.
     Telemetry {
-        /** the still encoded property bag */
-        properties: String,
-        /** the body */
-        body: Bytes,
+        /** what [`Heard::Done`] names it by on this end of the connection; 0 at a hub, which never learns it */
+        tag: u64,
+        /** what is sent */
+        message: Box<Message>,
+    },
+    /// What becomes of a cloud-to-device message that was delivered. Not a message of its own on every protocol: over
+    /// MQTT it is the acknowledgement.
+    Settle {
+        /** as for telemetry */
+        tag: u64,
+        /** which message */
+        lock_token: String,
+        /** what becomes of it */
+        settlement: Settlement,
     },
     /// The answer to a direct method.
     MethodAnswer {
@@ -85,6 +98,15 @@ pub enum Heard {
         /** twin, error JSON, or empty */
         body: Bytes,
     },
+    /// The hub took telemetry or a settlement, or refused it.
+    Done {
+        /** the one of [`Said::Telemetry`] or [`Said::Settle`] */
+        tag: u64,
+        /** why not */
+        refusal: Option<Error>,
+    },
+    /// A cloud-to-device message.
+    CloudToDevice(Box<CloudMessage>),
     /// Desired properties changed: a patch with `$version` in it.
     Desired {
         /** the version in the topic or annotation */

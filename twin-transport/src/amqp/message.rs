@@ -5,6 +5,7 @@ use twin_core::wire::amqp::{Body, Correlation, Message, Scalar};
 
 use super::value::{Malformed, Value};
 
+const HEADER: u64 = 0x70;
 const MESSAGE_ANNOTATIONS: u64 = 0x72;
 const PROPERTIES: u64 = 0x73;
 const APPLICATION_PROPERTIES: u64 = 0x74;
@@ -17,6 +18,10 @@ pub(super) fn encode(message: &Message) -> Bytes {
     let map = |pairs: &[(std::borrow::Cow<'static, str>, Scalar)], name: fn(&str) -> Value| {
         Value::Map(pairs.iter().map(|(n, value)| (name(n), scalar(value))).collect())
     };
+    if let Some(count) = message.delivery_count {
+        let header = vec![Value::Null, Value::Null, Value::Null, Value::Null, Value::Uint(count)];
+        Value::described(HEADER, header).write(&mut out);
+    }
     if !message.annotations.is_empty() {
         let annotations = map(&message.annotations, |n| Value::symbol(n));
         Value::Described(MESSAGE_ANNOTATIONS, Box::new(annotations)).write(&mut out);
@@ -43,13 +48,19 @@ fn properties(message: &Message) -> Value {
         Some(Correlation::Binary(bytes)) => Value::Binary(bytes.clone()),
     };
     let text = |text: &Option<String>| text.as_ref().map_or(Value::Null, Value::text);
+    let symbol = |text: &Option<String>| text.as_ref().map_or(Value::Null, Value::symbol);
+    let instant = |millis: Option<i64>| millis.map_or(Value::Null, Value::Timestamp);
     let mut list = vec![
         id(&message.id),
-        Value::Null,
+        message.user_id.clone().map_or(Value::Null, Value::Binary),
         text(&message.to),
         Value::Null,
         text(&message.reply_to),
         id(&message.correlation),
+        symbol(&message.content_type),
+        symbol(&message.content_encoding),
+        instant(message.expiry),
+        instant(message.created),
     ];
     while list.last() == Some(&Value::Null) {
         list.pop();
@@ -62,6 +73,7 @@ fn scalar(scalar: &Scalar) -> Value {
         Scalar::Text(text) => Value::text(text),
         Scalar::Int(number) => Value::Int(*number),
         Scalar::Long(number) => Value::Long(*number),
+        Scalar::Timestamp(millis) => Value::Timestamp(*millis),
     }
 }
 
@@ -74,14 +86,20 @@ pub(super) fn decode(mut payload: Bytes) -> Result<Message, Malformed> {
             return Err(Malformed("a section of a message is not described"));
         };
         match (code, *section) {
+            (HEADER, Value::List(list)) => message.delivery_count = list.get(4).and_then(Value::as_u32),
             (MESSAGE_ANNOTATIONS, Value::Map(pairs)) => message.annotations = scalars(pairs),
             (APPLICATION_PROPERTIES, Value::Map(pairs)) => message.properties = scalars(pairs),
             (PROPERTIES, Value::List(list)) => {
                 let mut list = list.into_iter();
                 message.id = list.next().and_then(correlation);
-                message.to = list.nth(1).and_then(text);
+                message.user_id = list.next().and_then(binary);
+                message.to = list.next().and_then(text);
                 message.reply_to = list.nth(1).and_then(text);
                 message.correlation = list.next().and_then(correlation);
+                message.content_type = list.next().and_then(text);
+                message.content_encoding = list.next().and_then(text);
+                message.expiry = list.next().and_then(instant);
+                message.created = list.next().and_then(instant);
             }
             (DATA, Value::Binary(bytes)) => data.push(bytes),
             (VALUE, Value::Text(text)) => message.body = Body::Text(text),
@@ -104,6 +122,8 @@ fn scalars(pairs: Vec<(Value, Value)>) -> Vec<(std::borrow::Cow<'static, str>, S
             Value::Text(text) | Value::Symbol(text) => Scalar::Text(text),
             Value::Int(number) => Scalar::Int(number),
             Value::Long(number) => Scalar::Long(number),
+            Value::Timestamp(millis) => Scalar::Timestamp(millis),
+            Value::Bool(truth) => Scalar::Text(truth.to_string()),
             _ => Scalar::Long(number?.try_into().ok()?),
         };
         Some((text(name)?.into(), value))
@@ -114,6 +134,21 @@ fn scalars(pairs: Vec<(Value, Value)>) -> Vec<(std::borrow::Cow<'static, str>, S
 fn text(value: Value) -> Option<String> {
     match value {
         Value::Text(text) | Value::Symbol(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn binary(value: Value) -> Option<Bytes> {
+    match value {
+        Value::Binary(bytes) => Some(bytes),
+        Value::Text(text) => Some(text.into()),
+        _ => None,
+    }
+}
+
+fn instant(value: Value) -> Option<i64> {
+    match value {
+        Value::Timestamp(millis) => Some(millis),
         _ => None,
     }
 }
@@ -138,7 +173,17 @@ mod tests {
             correlation: Some(Correlation::Uuid([3; 16])),
             to: Some("$cbs".into()),
             reply_to: Some("cbs".into()),
-            annotations: vec![("operation".into(), "GET".into()), ("version".into(), Scalar::Long(7))],
+            user_id: Some(Bytes::from_static(b"me")),
+            content_type: Some("application/json".into()),
+            content_encoding: Some("utf-8".into()),
+            expiry: Some(1_575_892_800_000),
+            created: Some(-1),
+            delivery_count: Some(3),
+            annotations: vec![
+                ("operation".into(), "GET".into()),
+                ("version".into(), Scalar::Long(7)),
+                ("x-opt-enqueued-time".into(), Scalar::Timestamp(1_575_892_800_000)),
+            ],
             properties: vec![("status-code".into(), Scalar::Int(200))],
             body: Body::Text("token".into()),
         };

@@ -19,6 +19,8 @@ pub(super) enum Value {
     /// Also heard for `byte` and `short`.
     Int(i32),
     Long(i64),
+    /// Milliseconds since 1970.
+    Timestamp(i64),
     Uuid([u8; 16]),
     Binary(Bytes),
     Text(String),
@@ -27,7 +29,7 @@ pub(super) enum Value {
     Map(Vec<(Value, Value)>),
     /// A numeric descriptor and the value described.
     Described(u64, Box<Value>),
-    /// A type that means nothing here: numbers with fractions, characters, instants, arrays; never said.
+    /// A type that means nothing here: numbers with fractions, characters, arrays; never said.
     Other,
 }
 
@@ -116,6 +118,10 @@ impl Value {
                     out.put_i64(*n);
                 }
             },
+            Value::Timestamp(n) => {
+                out.put_u8(0x83);
+                out.put_i64(*n);
+            }
             Value::Uuid(bytes) => {
                 out.put_u8(0x98);
                 out.put_slice(bytes);
@@ -265,7 +271,8 @@ fn fixed(code: u8, bytes: &mut Bytes) -> Result<Value, Malformed> {
         0x80 => Value::Ulong(at.get_u64()),
         0x81 => Value::Long(at.get_i64()),
         0x98 => Value::Uuid(at[..].try_into().map_err(|_| CUT)?),
-        0x72 | 0x73 | 0x74 | 0x82 | 0x83 | 0x84 | 0x94 => Value::Other,
+        0x83 => Value::Timestamp(at.get_i64()),
+        0x72 | 0x73 | 0x74 | 0x82 | 0x84 | 0x94 => Value::Other,
         _ => return Err(Malformed("a type is unknown")),
     })
 }
@@ -298,6 +305,7 @@ mod tests {
             Value::Int(-128),
             Value::Int(i32::MIN),
             Value::Long(127),
+            Value::Timestamp(1_575_892_800_000),
             Value::Long(i64::MIN),
             Value::Uuid([7; 16]),
             Value::Binary(Bytes::from_static(b"\0\xff")),
@@ -326,7 +334,7 @@ mod tests {
             (&[0x61, 0xff, 0xfe], Value::Int(-2)),
             (&[0x70, 0, 0, 0, 5], Value::Uint(5)),
             (&[0x80, 0, 0, 0, 0, 0, 0, 0, 5], Value::Ulong(5)),
-            (&[0x83, 0, 0, 0, 0, 0, 0, 0, 5], Value::Other),
+            (&[0x83, 0, 0, 0, 0, 0, 0, 0, 5], Value::Timestamp(5)),
             (&[0xb1, 0, 0, 0, 1, b'a'], Value::text("a")),
             (&[0xd0, 0, 0, 0, 5, 0, 0, 0, 1, 0x40], Value::List(vec![Value::Null])),
             (&[0xe0, 3, 1, 0x50, 7], Value::Other),

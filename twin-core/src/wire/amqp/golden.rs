@@ -29,12 +29,7 @@ fn pairs(text: &str) -> Vec<(String, Scalar)> {
 
 /// The other way.
 fn show<'p>(pairs: impl IntoIterator<Item = (&'p str, &'p Scalar)>) -> String {
-    let value = |value: &Scalar| match value {
-        Scalar::Text(text) => text.clone(),
-        Scalar::Int(number) => number.to_string(),
-        Scalar::Long(number) => number.to_string(),
-    };
-    pairs.into_iter().map(|(n, v)| format!("{n}={}", value(v))).collect::<Vec<_>>().join(" ")
+    pairs.into_iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(" ")
 }
 
 /// A message with these annotations; `id` is its correlation id.

@@ -6,7 +6,7 @@ use super::*;
 use crate::auth::{Key, SasToken, Scope};
 use crate::wire::laws::Random;
 use crate::wire::{Channel, Heard, Said};
-use crate::{HostName, TwinKey};
+use crate::{CloudMessage, HostName, Timestamp, TwinKey};
 
 const ROUNDS: usize = 3000;
 
@@ -165,4 +165,49 @@ fn anything_at_all_is_answered() {
         assert!(!error.message().is_empty());
         let _: Bytes = message.bytes();
     }
+}
+
+#[test]
+fn messages_are_heard_as_said() {
+    let mut r = Random(18);
+    for _ in 0..ROUNDS {
+        let cargo = r.message();
+        assert_eq!(hear_message(&say_message(&cargo)), cargo);
+
+        let mut cloud = CloudMessage::new(cargo.clone(), r.text("09af-", 1, 9));
+        cloud.sequence_number = r.maybe(|r| r.below(1 << 40) as u64);
+        cloud.enqueued = Timestamp::from_unix_millis(r.below(1 << 41) as i64);
+        cloud.delivery_count = r.maybe(|r| r.below(9) as u32);
+        assert_eq!(hear_cloud_message(&say_cloud_message(&cloud), cloud.lock_token.clone()), cloud);
+
+        // Only what says no place of its own names the link.
+        let key = r.key();
+        let to = cargo.to.clone().unwrap_or_else(|| say_address(&Address::Events(key.clone())));
+        assert_eq!(hear_message(&say_telemetry(&key, &cargo)).to, Some(to));
+    }
+}
+
+#[test]
+fn what_the_node_sdk_makes_of_a_message() {
+    // amqp_message.ts: UUIDs as such, `iothub-ack` an application property, `dt-subject` and the interface annotations.
+    let id = "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0";
+    let mut cargo = crate::Message::new("x").with_id(id).with_correlation_id("c").with_property("k", "v");
+    (cargo.ack, cargo.component) = (Some(crate::message::Ack::Full), Some("s".into()));
+    let said = say_telemetry(&crate::TwinKey::device("a b".replace(' ', "#")).unwrap(), &cargo);
+    assert_eq!(
+        said.id,
+        Some(Correlation::Uuid(0x0f1e_2d3c_4b5a_4978_8796_a5b4_c3d2_e1f0_u128.to_be_bytes()))
+    );
+    assert_eq!(said.correlation, Some(Correlation::Text("c".into())));
+    assert_eq!(said.property("iothub-ack"), Some(&"full".into()));
+    assert_eq!(said.property("k"), Some(&"v".into()));
+    assert_eq!(said.annotation("dt-subject"), Some(&"s".into()));
+    assert_eq!(said.to.as_deref(), Some("/devices/a%23b/messages/events"));
+    // rhea hands a UUID on as 16 bytes; services send numbers among the properties.
+    let bytes = Correlation::Binary(Bytes::copy_from_slice(&[0xab; 16]));
+    let message =
+        Message { id: Some(bytes), properties: vec![("n".into(), Scalar::Int(-7))], ..Message::default() };
+    let heard = hear_message(&message);
+    assert_eq!(heard.id.as_deref(), Some("abababab-abab-abab-abab-abababababab"));
+    assert_eq!(heard.property("n"), Some("-7"));
 }

@@ -66,6 +66,8 @@ pub enum Scalar {
     Int(i32),
     /// `long`; heard: any whole number that fits.
     Long(i64),
+    /// `timestamp`: milliseconds since 1970.
+    Timestamp(i64),
 }
 
 impl Scalar {
@@ -82,9 +84,21 @@ impl Scalar {
         match self {
             Scalar::Int(number) => (*number).try_into().ok(),
             Scalar::Long(number) => (*number).try_into().ok(),
+            Scalar::Timestamp(_) => None,
             Scalar::Text(text) => {
                 text.parse().ok().filter(|_| text.bytes().all(|digit| digit.is_ascii_digit()))
             }
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    /// The text, or digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scalar::Text(text) => f.write_str(text),
+            Scalar::Int(number) => write!(f, "{number}"),
+            Scalar::Long(number) | Scalar::Timestamp(number) => write!(f, "{number}"),
         }
     }
 }
@@ -127,10 +141,22 @@ pub struct Message {
     pub id: Option<Correlation>,
     /// `correlation-id`
     pub correlation: Option<Correlation>,
+    /// `user-id`
+    pub user_id: Option<Bytes>,
     /// `to`
     pub to: Option<String>,
     /// `reply-to`
     pub reply_to: Option<String>,
+    /// `content-type`
+    pub content_type: Option<String>,
+    /// `content-encoding`
+    pub content_encoding: Option<String>,
+    /// `absolute-expiry-time`, in milliseconds since 1970.
+    pub expiry: Option<i64>,
+    /// `creation-time`, in milliseconds since 1970.
+    pub created: Option<i64>,
+    /// `delivery-count` of the header: failed attempts before.
+    pub delivery_count: Option<u32>,
     /// Message annotations.
     pub annotations: Vec<(Cow<'static, str>, Scalar)>,
     /// Application properties.

@@ -14,8 +14,11 @@
 //! - The fixed words of an address count in any case of letters: documents write `deviceBound`, SDKs `devicebound`.
 //! - A successful report is answered with 200, as Azure does (the C SDK's #1386), not with MQTT's 204.
 //! - The subscription to desired properties is answered with 200.
+//! - Message ids that are UUIDs in lower case travel as AMQP `uuid`, all others as strings, as the Node SDK has it; both
+//!   are heard, and numbers as their digits.
 
 mod address;
+mod cargo;
 mod cbs;
 mod condition;
 mod link;
@@ -24,6 +27,7 @@ mod sasl;
 mod twin;
 
 pub use address::{Address, Direction, hear_address, say_address};
+pub use cargo::{hear_cloud_message, hear_message, say_cloud_message, say_message, say_telemetry};
 pub use cbs::{PutToken, hear_put_token, hear_token_answer, say_put_token, say_token_answer};
 pub use condition::{Condition, Redirect, hear_condition, kind_of, say_refusal};
 pub use link::{LinkProperties, hear_link_properties, say_channel_id, say_link_properties};

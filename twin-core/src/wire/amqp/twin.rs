@@ -103,7 +103,9 @@ pub fn say_hub(heard: &Heard) -> Option<Message> {
             annotations.extend(version.map(|version| (VERSION.into(), version_of(version))));
             Message { annotations, body: Body::Data(body.clone()), ..Message::default() }
         }
-        Heard::Subscribed { .. } | Heard::Unsubscribed(_) => return None,
+        Heard::Subscribed { .. } | Heard::Unsubscribed(_) | Heard::Done { .. } | Heard::CloudToDevice(_) => {
+            return None;
+        }
     })
 }
 

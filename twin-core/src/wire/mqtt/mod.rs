@@ -9,11 +9,14 @@
 //!   percent-encoded (as .NET does with every id), and both forms are heard.
 //! - The slash before `?` may be missing, and the one after `events`; parameters come in any order, unknown ones are
 //!   ignored.
+//! - In a property bag a name without `=` counts as an empty value, and a system property without a value as missing.
 //! - Filters are only those that the document lists; a wildcard elsewhere is not one of them.
 
+mod bag;
 mod login;
 mod topic;
 
+pub use bag::{hear_bag, say_bag};
 pub use login::{Login, hear_client_id, hear_login, say_client_id, say_login};
 pub use topic::{Publish, hear, hear_filter, hear_hub, say, say_filter, say_hub};
 

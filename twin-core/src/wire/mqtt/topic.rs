@@ -8,7 +8,10 @@ use bytes::Bytes;
 use crate::TwinKey;
 use crate::address::{percent_decode, percent_encode};
 use crate::error::{Error, ErrorKind, Result};
+use crate::message::{CloudMessage, Message};
 use crate::wire::{Channel, Heard, Rid, Said};
+
+use super::bag::{hear_bag, say_bag};
 
 const GET: &str = "$iothub/twin/GET";
 const REPORT: &str = "$iothub/twin/PATCH/properties/reported";
@@ -71,11 +74,11 @@ pub fn hear_filter(key: &TwinKey, filter: &str) -> Option<Channel> {
     }
 }
 
-/// A device's publish; `None` for (un)subscribe, which MQTT has packets for, and for what no topic can hold: a
-/// request id with `&`, `#`, `+` or NUL, properties with `#`, `+` or NUL.
+/// A device's publish; `None` for (un)subscribe and settlements, which MQTT has packets for, and for what no topic can
+/// hold: a request id with `&`, `#`, `+` or NUL.
 pub fn say(key: &TwinKey, said: &Said) -> Option<Publish> {
     Some(match said {
-        Said::Subscribe(_) | Said::Unsubscribe(_) => return None,
+        Said::Subscribe(_) | Said::Unsubscribe(_) | Said::Settle { .. } => return None,
         // The Node SDK sends one space; IoT Hub ignores the body.
         Said::GetTwin { rid } => {
             Publish::at_most_once(format!("{GET}/?{RID}{}", sayable(rid)?), Bytes::from_static(b" "))
@@ -85,12 +88,9 @@ pub fn say(key: &TwinKey, said: &Said) -> Option<Publish> {
             push_version(&mut topic, '&', *if_version);
             Publish::at_most_once(topic, patch.clone())
         }
-        Said::Telemetry { properties, body } => {
-            if properties.contains(['#', '+', '\0']) {
-                return None;
-            }
-            let topic = own(key, EVENTS) + "/" + properties;
-            Publish { topic, payload: body.clone(), at_least_once: true }
+        Said::Telemetry { message, .. } => {
+            let topic = own(key, EVENTS) + "/" + &say_bag(message);
+            Publish { topic, payload: message.body.clone(), at_least_once: true }
         }
         Said::MethodAnswer { rid, status, body } => {
             let topic = format!("{METHOD_ANSWER}/{status}/?{RID}{}", sayable(rid)?);
@@ -127,16 +127,23 @@ pub fn hear(key: &TwinKey, topic: &str, payload: Bytes) -> Result<Said> {
         return Err(not_own(key, topic));
     };
     match after(path, EVENTS) {
-        Some(properties) => Ok(Said::Telemetry { properties: properties.to_owned(), body: payload }),
+        Some(bag) => {
+            let message = Box::new(Message { body: payload, ..hear_bag(bag) });
+            Ok(Said::Telemetry { tag: 0, message })
+        }
         None => Err(not_own(key, topic)),
     }
 }
 
-/// A hub's publish; `None` for SUBACK and UNSUBACK, which MQTT has packets for, and for a request id that no topic
-/// can hold.
-pub fn say_hub(_key: &TwinKey, heard: &Heard) -> Option<Publish> {
+/// A hub's publish; `None` for what MQTT has packets for (SUBACK, UNSUBACK, PUBACK), and for a request id that no topic
+/// can hold. Of a cloud-to-device message only what was sent goes along: MQTT has no place for the rest.
+pub fn say_hub(key: &TwinKey, heard: &Heard) -> Option<Publish> {
     Some(match heard {
-        Heard::Subscribed { .. } | Heard::Unsubscribed(_) => return None,
+        Heard::Subscribed { .. } | Heard::Unsubscribed(_) | Heard::Done { .. } => return None,
+        Heard::CloudToDevice(cloud) => {
+            let topic = own(key, DEVICE_BOUND) + "/" + &say_bag(&cloud.message);
+            Publish { topic, payload: cloud.message.body.clone(), at_least_once: true }
+        }
         Heard::Answer { rid, status, version, body } => {
             let mut topic = format!("{ANSWER}/{status}/?{RID}{}", sayable(rid)?);
             push_version(&mut topic, '&', *version);
@@ -150,8 +157,9 @@ pub fn say_hub(_key: &TwinKey, heard: &Heard) -> Option<Publish> {
     })
 }
 
-/// Reads a hub's publish at the device; `None` for topics that are none of ours.
-pub fn hear_hub(_key: &TwinKey, topic: &str, payload: Bytes) -> Option<Heard> {
+/// Reads a hub's publish at the device; `None` for topics that are none of ours. A cloud-to-device message has no lock
+/// token yet: whoever acknowledges packets gives it one.
+pub fn hear_hub(key: &TwinKey, topic: &str, payload: Bytes) -> Option<Heard> {
     if let Some(rest) = after(topic, ANSWER) {
         let (status, rest) = rest.split_once('/')?;
         let parameters = rest.strip_prefix('?')?;
@@ -161,6 +169,10 @@ pub fn hear_hub(_key: &TwinKey, topic: &str, payload: Bytes) -> Option<Heard> {
             version: parameter(parameters, VERSION).and_then(number),
             body: payload,
         });
+    }
+    if let Some(bag) = after_own(key, topic).and_then(|path| after(path, DEVICE_BOUND)) {
+        let message = Message { body: payload, ..hear_bag(bag) };
+        return Some(Heard::CloudToDevice(Box::new(CloudMessage::new(message, ""))));
     }
     let rest = after(topic, DESIRED)?;
     let parameters = rest.strip_prefix('?').or_else(|| rest.is_empty().then_some(""))?;

@@ -116,6 +116,7 @@ pub(super) fn scalar(value: Value) -> Option<Scalar> {
         Value::String(text) | Value::Symbol(text) => Scalar::Text(text),
         Value::Int(n) => Scalar::Int(n),
         Value::Long(n) => Scalar::Long(n),
+        Value::Timestamp(n) => Scalar::Timestamp(n),
         other => {
             let number = other.as_u64()?;
             match i32::try_from(number) {
@@ -183,6 +184,7 @@ fn map(entries: &[(Cow<'static, str>, Scalar)], name: impl Fn(&str) -> Value) ->
         Scalar::Text(text) => Value::string(text),
         Scalar::Int(n) => Value::Int(*n),
         Scalar::Long(n) => Value::Long(*n),
+        Scalar::Timestamp(n) => Value::Timestamp(*n),
     };
     Value::Map(entries.iter().map(|(key, scalar)| (name(key), value(scalar))).collect())
 }
@@ -220,6 +222,7 @@ mod tests {
                     ],
                     properties: vec![("name".into(), Scalar::Text("v".into()))],
                     body,
+                    ..Message::default()
                 };
                 assert_eq!(read(write(&message)), Ok(message));
             }
