@@ -4,15 +4,15 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use napi_derive::napi;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use twin_device::{
     Builder, Client, Credential, DesiredChange, Device, DeviceId, Error, HostName, Key, Module, ModuleId,
-    Object, Properties, Result, SasToken, State, Subscription, Transport,
+    Object, Properties, Result, SasToken, State, Subscription, Timestamp, Transport,
 };
 
 use crate::mailbox::{Letter, Mailbox};
@@ -38,8 +38,8 @@ pub struct DeviceSpec {
     pub policy: Option<String>,
     /// A given token.
     pub token: Option<String>,
-    /// Whether MQTT goes over a WebSocket.
-    pub web_socket: bool,
+    /// `Mqtt`, `MqttWs`, `Amqp` or `AmqpWs`.
+    pub protocol: String,
     /// Who made the client, and what its user adds.
     pub product_info: Option<String>,
     /// The model that the device announces.
@@ -83,7 +83,7 @@ pub struct NativeDevice {
     mailbox: Mailbox,
     rules: Rules,
     id: u32,
-    /// To the client's [`drive`]; started by the first request.
+    /// To the client's [`Desk`].
     work: Mutex<Option<mpsc::UnboundedSender<Work>>>,
     /// Reads the desired changes, if they are wanted.
     pump: Mutex<Option<JoinHandle<()>>>,
@@ -96,12 +96,6 @@ impl NativeDevice {
     pub fn new(mailbox: &Mailbox, id: u32, spec: DeviceSpec, options: ConnectionOptions) -> NativeDevice {
         let rules = Rules::default();
         let client = build(spec, options, &rules);
-        if let Ok(handle) = &client {
-            let (states, expiring) = on!(handle, c => (c.states(), c.token_expiring()));
-            let mailbox = mailbox.clone();
-            runtime().spawn(pump(mailbox.clone(), id, states, |state| json!({ "state": say_state(&state) })));
-            runtime().spawn(pump(mailbox, id, expiring, |at| json!({ "expiring": at.to_string() })));
-        }
         NativeDevice {
             client,
             mailbox: mailbox.clone(),
@@ -159,6 +153,7 @@ impl NativeDevice {
             let text = json!({ "desired": { "end": error } }).to_string();
             return self.mailbox.post(Letter { to: self.id, text, body: None });
         };
+        drop(self.work_of(handle));
         // The first request runs the client's task, which wants a runtime.
         let _runtime = runtime().enter();
         let changes = on!(handle, c => c.desired());
@@ -201,16 +196,18 @@ impl NativeDevice {
         self.rules.set(kinds, &delays, &throttled_delays);
     }
 
-    /// Bounded by what JavaScript asks for.
-    fn start(&self, request: Work) {
+    /// To the client's task, which is started by the first request.
+    fn work_of(&self, handle: &Handle) -> mpsc::UnboundedSender<Work> {
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = work.get_or_insert_with(|| {
+            // Bounded by what JavaScript asks for.
             let (queue, requests) = mpsc::unbounded_channel();
-            runtime().spawn(drive(requests));
+            let (states, expiring) = on!(handle, c => (c.states(), c.token_expiring()));
+            let desk = Desk { mailbox: self.mailbox.clone(), id: self.id, states, expiring };
+            runtime().spawn(desk.drive(requests));
             queue
         });
-        // The other end lives as long as this one.
-        let _ = queue.send(request);
+        queue.clone()
     }
 
     fn ask<F: Future<Output = Result<Value>> + Send>(
@@ -226,37 +223,67 @@ impl NativeDevice {
         to: u32,
         request: impl FnOnce(Handle) -> F + Send + 'static,
     ) {
-        let mailbox = self.mailbox.clone();
         match &self.client {
-            Err(error) => mailbox.answer(to, outcome(Err(error.clone()))),
+            Err(error) => self.mailbox.answer(to, outcome(Err(error.clone()))),
             Ok(handle) => {
-                let handle = handle.clone();
-                self.start(Box::pin(async move {
-                    let text = request(handle).await.unwrap_or_else(|error| outcome(Err(error)));
-                    mailbox.answer(to, text);
+                let (work, handle) = (self.work_of(handle), handle.clone());
+                // The other end lives as long as this one.
+                let _ = work.send(Box::pin(async move {
+                    (to, request(handle).await.unwrap_or_else(|error| outcome(Err(error))))
                 }));
             }
         }
     }
 }
 
-/// One request until its letter is posted.
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// One request; ends with whom its letter is for, and the letter.
+type Work = Pin<Box<dyn Future<Output = (u32, String)> + Send>>;
 
-/// Runs a client's requests: one task for all, so that they begin in the order in which JavaScript made them and end in
-/// the order in which the hub answers. Tasks of their own would overtake each other, and the older of two reports could win.
-async fn drive(mut requests: mpsc::UnboundedReceiver<Work>) {
-    let mut running = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            request = requests.recv() => match request {
-                Some(request) => running.push(request),
-                None => break,
-            },
-            Some(()) = running.next(), if !running.is_empty() => {}
+/// What the task of a client has.
+struct Desk {
+    mailbox: Mailbox,
+    id: u32,
+    states: Subscription<State>,
+    expiring: Subscription<Timestamp>,
+}
+
+impl Desk {
+    /// Runs a client's requests: one task for all, so that they begin in the order in which JavaScript made them and end in
+    /// the order in which the hub answers. Tasks of their own would overtake each other, and the older of two reports could
+    /// win. Events of the connection go the same way, so that JavaScript hears of its end before it hears of the requests
+    /// that failed for it.
+    async fn drive(mut self, mut requests: mpsc::UnboundedReceiver<Work>) {
+        let mut running = FuturesUnordered::new();
+        let mut more = true;
+        while more || !running.is_empty() {
+            tokio::select! {
+                biased;
+                Some(state) = self.states.next() => self.tell_state(state).await,
+                Some(at) = self.expiring.next() => self.tell(json!({ "expiring": at.to_string() })).await,
+                Some((to, text)) = running.next(), if !running.is_empty() => {
+                    // The session tells a state before it answers for it.
+                    while let Some(Some(state)) = self.states.next().now_or_never() {
+                        self.tell_state(state).await;
+                    }
+                    self.mailbox.answer(to, text);
+                }
+                request = requests.recv(), if more => match request {
+                    Some(request) => running.push(request),
+                    None => more = false,
+                },
+            }
         }
     }
-    while running.next().await.is_some() {}
+
+    async fn tell_state(&self, state: State) {
+        self.tell(json!({ "state": say_state(&state) })).await;
+    }
+
+    /// Waits while JavaScript does not read.
+    async fn tell(&self, event: Value) {
+        self.mailbox.room().await;
+        self.mailbox.post(Letter { to: self.id, text: event.to_string(), body: None });
+    }
 }
 
 fn build(spec: DeviceSpec, options: ConnectionOptions, rules: &Rules) -> Result<Handle> {
@@ -286,9 +313,7 @@ fn configure<K: twin_device::Kind>(
     rules: &Rules,
 ) -> Result<Builder<K>> {
     builder = builder.options(options.translate()?).retry(rules.policy());
-    if spec.web_socket {
-        builder = builder.transport(Transport::MqttWs);
-    }
+    builder = builder.transport(transport(&spec.protocol)?);
     if let Some(gateway) = spec.gateway {
         builder = builder.gateway(HostName::new(gateway)?);
     }
@@ -308,6 +333,16 @@ fn configure<K: twin_device::Kind>(
         builder = builder.request_timeout(Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default());
     }
     Ok(builder)
+}
+
+fn transport(name: &str) -> Result<Transport> {
+    Ok(match name {
+        "Mqtt" => Transport::Mqtt,
+        "MqttWs" => Transport::MqttWs,
+        "Amqp" => Transport::Amqp,
+        "AmqpWs" => Transport::AmqpWs,
+        _ => return Err(Error::invalid(format!("there is no transport '{name}'"))),
+    })
 }
 
 /// Members first and `$version` last, as the hub writes them.
@@ -338,14 +373,7 @@ fn say_state(state: &State) -> Value {
     }
 }
 
-/// Posts everything that a stream says, and waits while JavaScript does not read.
-async fn pump<T>(mailbox: Mailbox, id: u32, mut stream: Subscription<T>, say: impl Fn(T) -> Value) {
-    while let Some(item) = stream.next().await {
-        mailbox.room().await;
-        mailbox.post(Letter { to: id, text: say(item).to_string(), body: None });
-    }
-}
-
+/// Posts every desired change, and waits while JavaScript does not read.
 async fn pump_desired(mailbox: Mailbox, id: u32, mut changes: Subscription<DesiredChange>) {
     while let Some(change) = changes.next().await {
         mailbox.room().await;

@@ -8,10 +8,19 @@ use tests::compare::{Allowance, Line, differences, report};
 use tests::node::folder;
 use tests::stage::{Side, Stage, prepare};
 
-/// Scripts of devices are played over each.
-const TRANSPORTS: [&str; 2] = ["Mqtt", "MqttWs"];
+/// Scripts of devices are played over both of these.
+const OVER_TLS: [&str; 2] = ["Mqtt", "Amqp"];
+/// And over one of these, in turn: they differ in their carrier alone.
+const OVER_WEB_SOCKETS: [&str; 2] = ["MqttWs", "AmqpWs"];
 /// How many plays run at once, where none disturbs the hub.
 const AT_ONCE: usize = 3;
+
+/// To look at one script or one transport alone: COMPARE_ONLY=its_name, COMPARE_OVER=Amqp.
+const LIMITS: [&str; 2] = ["COMPARE_ONLY", "COMPARE_OVER"];
+
+fn wanted(limit: &str, name: &str) -> bool {
+    std::env::var(limit).map_or_else(|_| true, |only| only == name)
+}
 
 fn scripts(folder_name: &str) -> Vec<PathBuf> {
     let folder = folder().join("compare").join(folder_name);
@@ -19,11 +28,7 @@ fn scripts(folder_name: &str) -> Vec<PathBuf> {
         .expect("the folder")
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|e| e == "js"))
-        // To look at one script alone: COMPARE_ONLY=its_name.
-        .filter(|path| {
-            std::env::var("COMPARE_ONLY")
-                .map_or_else(|_| true, |only| path.file_stem() == Some(only.as_ref()))
-        })
+        .filter(|path| wanted("COMPARE_ONLY", &path.file_stem().expect("a file").to_string_lossy()))
         .collect();
     found.sort();
     found
@@ -47,15 +52,14 @@ struct Played {
 async fn play(
     stage: &Arc<Stage>,
     folder_name: &str,
-    transports: &[&'static str],
+    transports: impl Fn(usize) -> Vec<&'static str>,
     at_once: usize,
 ) -> Vec<Played> {
     let tickets = Arc::new(tokio::sync::Semaphore::new(at_once));
     let mut plays = Vec::new();
-    for script in scripts(folder_name) {
-        for transport in transports {
-            let (stage, tickets, script, transport) =
-                (stage.clone(), tickets.clone(), script.clone(), *transport);
+    for (number, script) in scripts(folder_name).into_iter().enumerate() {
+        for transport in transports(number).into_iter().filter(|name| wanted("COMPARE_OVER", name)) {
+            let (stage, tickets, script) = (stage.clone(), tickets.clone(), script.clone());
             let name = format!("{folder_name}/{}", script.file_stem().expect("a file").to_string_lossy());
             plays.push(tokio::spawn(async move {
                 let _ticket = tickets.acquire_owned().await.expect("never closed");
@@ -75,9 +79,10 @@ async fn play(
 async fn scripts_do_the_same_on_official_packages_and_on_ours() {
     tokio::task::spawn_blocking(prepare).await.expect("joins");
     let stage = Arc::new(Stage::set(36).await);
-    let mut played = play(&stage, "service", &["Mqtt"], AT_ONCE).await;
-    played.extend(play(&stage, "device", &TRANSPORTS, AT_ONCE).await);
-    played.extend(play(&stage, "faults", &TRANSPORTS, 1).await);
+    let mut played = play(&stage, "service", |_| vec!["Mqtt"], AT_ONCE).await;
+    let with_one_web_socket = |number| [&OVER_TLS[..], &[OVER_WEB_SOCKETS[number % 2]]].concat();
+    played.extend(play(&stage, "device", with_one_web_socket, AT_ONCE).await);
+    played.extend(play(&stage, "faults", |_| OVER_TLS.to_vec(), 1).await);
 
     let list = std::fs::read(folder().join("compare/allowed.json")).expect("allowed.json");
     let allowed: Vec<Allowance> = serde_json::from_slice(&list).expect("a list of allowances");
@@ -91,12 +96,13 @@ async fn scripts_do_the_same_on_official_packages_and_on_ours() {
             found.push(format!("{transport}: {difference}"));
         }
     }
-    if std::env::var("COMPARE_ONLY").is_ok() {
+    let is_limited = LIMITS.iter().any(|limit| std::env::var(limit).is_ok());
+    if is_limited {
         // What is listed for scripts that were not played cannot have been needed.
         used.fill(1);
     }
     if let Some(text) = report(&found, &allowed, &used) {
         panic!("{text}");
     }
-    assert!(played.len() >= 60 || std::env::var("COMPARE_ONLY").is_ok(), "only {} plays", played.len());
+    assert!(played.len() >= 150 || is_limited, "only {} plays", played.len());
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::json;
 use tests::{addon, node};
 use tokio::process::Command;
 use twin_hub::Hub;
@@ -115,8 +116,37 @@ fn seed_blocks(heading: &str) -> Vec<String> {
         .collect()
 }
 
+fn find<'a>(blocks: &'a [String], start: &str) -> &'a str {
+    blocks.iter().find(|block| block.contains(start)).unwrap_or_else(|| panic!("no block with {start}"))
+}
+
+fn line<'a>(block: &'a str, start: &str) -> &'a str {
+    block.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no line {start}"))
+}
+
+/// The device application over MQTT, as its first block has it, and over AMQP, as the second one has it.
+fn device_scripts() -> [String; 2] {
+    let blocks = seed_blocks("Create a device application");
+    let (imports, client) = (find(&blocks, "const Client"), find(&blocks, "let client"));
+    assert!(imports.contains(".Mqtt;") && client.contains("require('azure-iot-device-mqtt').Amqp;"));
+    let beginnings = [
+        format!("{imports}{}", line(client, "let client")),
+        format!("{}\n{client}", line(imports, "const Client")),
+    ];
+    let rest = ["client.open()", "client.getTwin(", "var patch"].map(|start| find(&blocks, start)).concat();
+    // `getTwin` is left open for what follows it.
+    beginnings.map(|beginning| {
+        format!("const deviceConnectionString = process.env.DEVICE;\n{beginning}\n{rest}}});\n")
+    })
+}
+
+fn backend_script(connection_string: &str) -> String {
+    let blocks = seed_blocks("Create a backend application");
+    blocks.concat().replace("{iot hub connection string}", connection_string)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_seeds_device_script_runs_as_printed() {
+async fn the_seeds_scripts_run_as_printed() {
     addon::link();
     let world = World::start().await;
     let registry = twin_service::Registry::builder(world.hub.connection_string())
@@ -133,24 +163,29 @@ async fn the_seeds_device_script_runs_as_printed() {
         world.hub.host_name(),
         *primary.expose_base64()
     );
-    let blocks = seed_blocks("Create a device application");
-    // The blocks declare `Protocol` three times; the first one is MQTT. `getTwin` is left open for what follows it.
-    let find = |start: &str| {
-        blocks.iter().find(|block| block.contains(start)).unwrap_or_else(|| panic!("no block with {start}"))
-    };
-    let client = find("let client").lines().find(|line| line.starts_with("let client")).expect("the line");
-    let script = format!(
-        "const deviceConnectionString = process.env.DEVICE;\n{}{client}\n{}{}{}}});\n",
-        find("const Client"),
-        find("client.open()"),
-        find("client.getTwin("),
-        find("var patch"),
-    );
+    for (version, script) in (2..).zip(device_scripts()) {
+        let mut node = world.node();
+        node.args(["-e", &script]).env("DEVICE", &connection_string);
+        assert_eq!(run(node).await, (Some(0), "twin state reported\n".to_owned()), "{script}");
+        let twin = registry.twin(&key).await.expect("the twin");
+        assert_eq!(
+            (&twin.reported.value["connectivity"]["type"], twin.reported.version),
+            (&json!("cellular"), version)
+        );
+    }
+    let script = backend_script(&world.hub.connection_string());
     let mut node = world.node();
-    node.args(["-e", &script]).env("DEVICE", connection_string);
-    assert_eq!(run(node).await, (Some(0), "twin state reported\n".to_owned()), "{script}");
-    let twin = registry.twin(&key).await.expect("the twin");
-    assert_eq!(twin.reported.value["connectivity"]["type"], "cellular");
+    node.args(["-e", &script]);
+    let (code, text) = run(node).await;
+    // Both queries are asked at once.
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    let expected = [
+        "Devices in Redmond43 using cellular network: myDeviceId",
+        "Devices in Redmond43: myDeviceId",
+        "myDeviceId twin updated successfully",
+    ];
+    assert_eq!((code, lines.as_slice()), (Some(0), &expected[..]), "{script}");
     world.hub.close().await.expect("the hub closes");
 }
 
@@ -165,7 +200,13 @@ async fn the_packages_install_by_path_and_from_tarballs() {
                     'HostName=127.0.0.1:1;DeviceId=d;SharedAccessKey=AAAAAAAAAAAAAAAAAAAAAA==', Mqtt);\n\
                   client.setRetryPolicy(new NoRetry());\n\
                   client.open().catch((error) => console.log(error.name));\n";
-    let names = ["azure-iot-common", "azure-iot-device", "azure-iot-device-mqtt"];
+    let names = [
+        "azure-iot-common",
+        "azure-iot-device",
+        "azure-iot-device-mqtt",
+        "azure-iot-device-amqp",
+        "azure-iothub",
+    ];
     let packages = addon::folder().join("packages");
     let by_path: Vec<PathBuf> = names.iter().map(|name| packages.join(name)).collect();
     run_installed(&by_path, script, Some(addon::binary())).await;

@@ -12,7 +12,8 @@ const PATIENCE_MS = 4000;
 /** Ids of this run, and how they are called in what is said. */
 const names = new Map();
 
-const { COMPARE_HOST: host, COMPARE_RUN: run } = process.env;
+const { COMPARE_HOST: host, COMPARE_RUN: run, COMPARE_TRANSPORT: transport } = process.env;
+const isAmqp = transport.startsWith('Amqp');
 
 function write(line) {
   const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
@@ -214,5 +215,5 @@ module.exports = {
   /** Given to backends. */
   serviceConnectionString: process.env.IOTHUB_CONNECTION_STRING,
   /** The transport that this run is about. */
-  get Transport() { return require('azure-iot-device-mqtt')[process.env.COMPARE_TRANSPORT]; },
+  get Transport() { return require(`azure-iot-device-${isAmqp ? 'amqp' : 'mqtt'}`)[transport]; },
 };

@@ -1,10 +1,12 @@
 'use strict';
-// Device and module clients over MQTT: life cycle, twin, reports, desired changes, errors.
+// Device and module clients: life cycle, twin, reports, desired changes, errors.
 
 const assert = require('assert');
 const { EventEmitter, once } = require('events');
 const { Client, ModuleClient, Twin, SharedAccessSignature } = require('azure-iot-device');
 const { Mqtt, MqttWs, clientFromConnectionString } = require('azure-iot-device-mqtt');
+const amqp = require('azure-iot-device-amqp');
+const { Amqp, AmqpWs } = amqp;
 const { errors, results, NoRetry } = require('azure-iot-common');
 const support = require('./support.js');
 const { test } = support;
@@ -17,7 +19,7 @@ async function client(t, { transport = Mqtt, name } = {}) {
   return { client: made, ...device };
 }
 
-for (const transport of [Mqtt, MqttWs]) {
+for (const transport of [Mqtt, MqttWs, Amqp, AmqpWs]) {
   test(`the sample's story over ${transport.name}`, async (t) => {
     const { client: device, deviceId } = await client(t, { transport });
     const connects = [];
@@ -76,52 +78,54 @@ test('a closed client opens again, and a request opens by itself', async (t) => 
   await twin.properties.reported.update({ again: true });
 });
 
-test('changes made while the connection is down are heard, once and in order', async (t) => {
-  const relay = await support.relay();
-  const device = await support.device('relayed');
-  const made = Client.fromConnectionString(`${device.connectionString};GatewayHostName=${relay.host}`, Mqtt);
-  t.after(async () => {
-    await made.close();
-    relay.close();
+for (const transport of [Mqtt, Amqp]) {
+  test(`changes made while the connection is down are heard, once and in order, over ${transport.name}`, async (t) => {
+    const relay = await support.relay();
+    const device = await support.device('relayed');
+    const made = Client.fromConnectionString(`${device.connectionString};GatewayHostName=${relay.host}`, transport);
+    t.after(async () => {
+      await made.close();
+      relay.close();
+    });
+    const disconnects = [];
+    made.on('disconnect', (what) => disconnects.push(what));
+    const twin = await made.getTwin();
+    const { heard, until } = support.listen(twin, 'properties.desired');
+    await support.desire(device.deviceId, { n: 1, old: true });
+    await until(() => heard.at(-1)?.[1].n === 1);
+    heard.length = 0;
+    relay.refuse(true);
+    relay.cut();
+    await support.desire(device.deviceId, { n: 2 });
+    await support.desire(device.deviceId, { n: 3, old: null });
+    const update = twin.properties.reported.update({ late: true });
+    const back = once(made, 'connect');
+    relay.refuse(false);
+    await back;
+    await until(() => heard.at(-1)?.[1].n === 3);
+    await update;
+    assert.deepStrictEqual(heard, [['properties.desired', { n: 3, old: null, $version: 4 }]]);
+    assert.deepStrictEqual({ ...twin.properties.desired }, { n: 3, $version: 4 });
+    assert.deepStrictEqual(disconnects, []);
+    assert.deepStrictEqual(await support.reported(device.deviceId), { late: true });
   });
-  const disconnects = [];
-  made.on('disconnect', (what) => disconnects.push(what));
-  const twin = await made.getTwin();
-  const { heard, until } = support.listen(twin, 'properties.desired');
-  await support.desire(device.deviceId, { n: 1, old: true });
-  await until(() => heard.at(-1)?.[1].n === 1);
-  heard.length = 0;
-  relay.refuse(true);
-  relay.cut();
-  await support.desire(device.deviceId, { n: 2 });
-  await support.desire(device.deviceId, { n: 3, old: null });
-  const update = twin.properties.reported.update({ late: true });
-  const back = once(made, 'connect');
-  relay.refuse(false);
-  await back;
-  await until(() => heard.at(-1)?.[1].n === 3);
-  await update;
-  assert.deepStrictEqual(heard, [['properties.desired', { n: 3, old: null, $version: 4 }]]);
-  assert.deepStrictEqual({ ...twin.properties.desired }, { n: 3, $version: 4 });
-  assert.deepStrictEqual(disconnects, []);
-  assert.deepStrictEqual(await support.reported(device.deviceId), { late: true });
-});
 
-test('without retries a lost connection is a disconnect event', async (t) => {
-  const relay = await support.relay();
-  const device = await support.device('lost');
-  const made = Client.fromConnectionString(`${device.connectionString};GatewayHostName=${relay.host}`, Mqtt);
-  t.after(async () => {
-    await made.close();
-    relay.close();
+  test(`without retries a lost connection is a disconnect event, over ${transport.name}`, async (t) => {
+    const relay = await support.relay();
+    const device = await support.device('lost');
+    const made = Client.fromConnectionString(`${device.connectionString};GatewayHostName=${relay.host}`, transport);
+    t.after(async () => {
+      await made.close();
+      relay.close();
+    });
+    made.setRetryPolicy(new NoRetry());
+    await made.open();
+    const lost = once(made, 'disconnect');
+    relay.cut();
+    const [what] = await lost;
+    assert(what instanceof results.Disconnected && what.transportObj instanceof errors.NotConnectedError, String(what.transportObj));
   });
-  made.setRetryPolicy(new NoRetry());
-  await made.open();
-  const lost = once(made, 'disconnect');
-  relay.cut();
-  const [what] = await lost;
-  assert(what instanceof results.Disconnected && what.transportObj instanceof errors.NotConnectedError, String(what.transportObj));
-});
+}
 
 test('a policy of the user decides what is tried again', async (t) => {
   const asked = [];
@@ -237,8 +241,16 @@ test('modules have twins', async (t) => {
 
 test('clientFromConnectionString', async (t) => {
   const { connectionString } = await support.device();
-  const made = clientFromConnectionString(connectionString);
-  t.after(() => made.close());
-  assert(made instanceof Client);
-  await made.open();
+  for (const [make, transport] of [[clientFromConnectionString, Mqtt], [amqp.clientFromConnectionString, Amqp]]) {
+    const made = make(connectionString);
+    t.after(() => made.close());
+    assert(made instanceof Client && made._transport instanceof transport);
+    await made.open();
+  }
+});
+
+test('one class under both names', () => {
+  const mqtt = require('azure-iot-device-mqtt');
+  assert(mqtt.Amqp === Amqp && mqtt.AmqpWs === AmqpWs && AmqpWs.prototype instanceof Amqp && MqttWs.prototype instanceof Mqtt);
+  assert.deepStrictEqual([Mqtt, MqttWs, Amqp, AmqpWs].map(({ name }) => name), ['Mqtt', 'MqttWs', 'Amqp', 'AmqpWs']);
 });

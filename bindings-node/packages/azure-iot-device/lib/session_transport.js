@@ -27,13 +27,11 @@ const PLANNED_ATTEMPTS = 16;
 /** What `setOptions` keeps for connections. */
 const CONNECTION_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'keepalive', 'productInfo', 'modelId'];
 
+/** Subclasses say `_protocol`, and `_agentIn(options)`: the Agent for their WebSocket. */
 class SessionTransport extends EventEmitter {
-  /** `webSocket`: whether MQTT goes over one; `agentOf`: where the options keep the Agent of this transport. */
-  constructor(authenticationProvider, { webSocket = false, agentOf = () => undefined } = {}) {
+  constructor(authenticationProvider) {
     super();
     this._authenticationProvider = authenticationProvider;
-    this._webSocket = webSocket;
-    this._agentOf = agentOf;
     this._options = {};
     this._session = undefined;
     this._retry = { policy: () => undefined, limit: () => undefined };
@@ -135,14 +133,11 @@ class SessionTransport extends EventEmitter {
     if (options.clientCertEngine) {
       throw new errors.NotImplementedError('clientCertEngine: OpenSSL engines are not supported');
     }
-    if (options.productInfo && this._session) {
-      throw Error('Ensure you call setOption for productInfo before initiating any connection to IoT Hub');
-    }
     if (options.tokenRenewal) setRenewal(provider, options.tokenRenewal);
     for (const key of CONNECTION_OPTIONS) {
       if (options[key] !== undefined) this._options[key] = options[key];
     }
-    const agent = this._agentOf(options);
+    const agent = this._agentIn(options);
     if (agent) this._options.agent = agent;
     if (options.cert) provider.setX509Options(options);
     if (this._session) this._session.outdated = true;
@@ -175,7 +170,7 @@ class SessionTransport extends EventEmitter {
     const spec = ({ host, deviceId, moduleId, gatewayHostName }, more) => ({
       host: String(host ?? ''),
       deviceId: String(deviceId ?? ''),
-      webSocket: this._webSocket,
+      protocol: this._protocol,
       productInfo: `${name}/${version} (${platformString()})${this._options.productInfo ?? ''}`,
       ...(moduleId && { moduleId: String(moduleId) }),
       ...(gatewayHostName && { gateway: String(gatewayHostName) }),

@@ -2,10 +2,12 @@
 import { Client, ConnectionString, Message, ModuleClient, SharedAccessSignature, Twin, SharedAccessKeyAuthenticationProvider,
   SharedAccessSignatureAuthenticationProvider, X509AuthenticationProvider, DeviceClientOptions } from 'azure-iot-device';
 import { Mqtt, MqttWs } from 'azure-iot-device-mqtt';
+import { Amqp, AmqpWs, clientFromConnectionString } from 'azure-iot-device-amqp';
 import { NoRetry, ExponentialBackOffWithJitter, RetryPolicy, results } from 'azure-iot-common';
 
 const client: Client = Client.fromConnectionString(process.env.IOTHUB_DEVICE_CONNECTION_STRING as string, Mqtt);
 const overWebSocket = Client.fromConnectionString('HostName=h;DeviceId=d;SharedAccessKey=k', MqttWs);
+const overAmqp: Client[] = [Client.fromConnectionString('c', Amqp), Client.fromConnectionString('c', AmqpWs), clientFromConnectionString('c')];
 const bySas: Client = Client.fromSharedAccessSignature(SharedAccessSignature.create('h', 'd', 'k', 1).toString(), Mqtt);
 const byKey = Client.fromAuthenticationProvider(SharedAccessKeyAuthenticationProvider.fromConnectionString('c'), Mqtt);
 const byToken = Client.fromAuthenticationProvider(
@@ -50,4 +52,4 @@ async function module(): Promise<void> {
   await one.close();
 }
 
-void [overWebSocket, bySas, byKey, byToken, byCertificate, HostName, DeviceId, life, twins, module];
+void [overWebSocket, overAmqp, bySas, byKey, byToken, byCertificate, HostName, DeviceId, life, twins, module];
