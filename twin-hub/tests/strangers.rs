@@ -5,9 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rumqttc::mqttbytes::v4::ConnectReturnCode as Code;
-use sha2::Digest;
+use support::certificates::{Ca, Certificate, self_signed};
 use support::{Mqtt, World, connect, hub, hub_with, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use twin_hub::Limits;
@@ -114,46 +113,6 @@ async fn a_full_hub_turns_newcomers_away_and_recovers() {
     .await;
 }
 
-struct Certificate {
-    pem: String,
-    key: String,
-    der: Vec<u8>,
-}
-
-fn self_signed(name: &str) -> Certificate {
-    let key = KeyPair::generate().unwrap();
-    let certificate = params(name).self_signed(&key).unwrap();
-    Certificate { pem: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() }
-}
-
-fn params(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    params
-}
-
-struct Ca {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Ca {
-    fn new() -> Ca {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Ca { pem: params.self_signed(&key).unwrap().pem(), issuer: Issuer::new(params, key) }
-    }
-
-    fn sign(&self, name: &str) -> Certificate {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params(name).signed_by(&key, &self.issuer).unwrap();
-        Certificate { pem: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() }
-    }
-}
-
 async fn create(world: &World, path: &str, authentication: &str) {
     let answer = world.call("PUT", path, authentication).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -166,9 +125,7 @@ async fn devices_that_show_certificates() {
     let world = hub_with(|builder| builder.client_ca_pem(ca.pem.clone())).await;
     let own = self_signed("whatever");
     let other = self_signed("whatever");
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let sha1 = hex(&<sha1::Sha1 as sha1::Digest>::digest(&own.der));
-    let sha256 = hex(&sha2::Sha256::digest(&own.der)).to_uppercase();
+    let (sha1, sha256) = (own.sha1(), own.sha256());
     for (id, thumbprints) in [
         ("by-sha1", format!(r#"{{"primaryThumbprint":"{sha1}","secondaryThumbprint":null}}"#)),
         (

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 pub mod amqp_peer;
+pub mod certificates;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -117,11 +118,16 @@ impl World {
 
     /// The token of a policy.
     pub fn policy_token(&self, policy: &str) -> String {
+        self.policy_token_until(policy, 3600)
+    }
+
+    /// One that ends so many seconds from now.
+    pub fn policy_token_until(&self, policy: &str, seconds: i64) -> String {
         let text = self.hub.connection_string_of(policy).unwrap();
         let Credential::Key { key, .. } = ServiceConnectionString::parse(&text).unwrap().credential else {
             panic!("a policy has a key")
         };
-        SasToken::sign("localhost", &key, Some(policy), from_now(3600)).expose().to_owned()
+        SasToken::sign("localhost", &key, Some(policy), from_now(seconds)).expose().to_owned()
     }
 
     /// Sends raw bytes, reads one answer (or what there is until the end).

@@ -61,6 +61,14 @@ impl Claims {
         token: &SasToken,
     ) -> Result<(), Refusal> {
         let (Scope::Hub(host) | Scope::Twin(host, _)) = scope;
+        let renews = match scope {
+            Scope::Twin(_, key) => self.tokens.contains_key(key),
+            Scope::Hub(_) => self.policy.is_some(),
+        };
+        if !renews && self.len() >= MAX_CLAIMS {
+            let why = format!("A connection takes at most {MAX_CLAIMS} tokens");
+            return Err(Refusal::new(HubCode::IOT_HUB_MAX_CBS_TOKEN_EXCEEDED, why));
+        }
         let outcome = if front.names.know(host.host()) {
             self.judge(front, peer, scope, token)
         } else {
@@ -71,13 +79,6 @@ impl Claims {
             tracing::warn!(peer = %peer.address, resource = %scope.resource(), reason = %why, "token refused");
             unauthorized()
         })?;
-        if self.len() > MAX_CLAIMS {
-            if let Scope::Twin(_, key) = scope {
-                self.tokens.remove(key);
-            }
-            let why = format!("A connection takes at most {MAX_CLAIMS} tokens");
-            return Err(Refusal::new(HubCode::IOT_HUB_MAX_CBS_TOKEN_EXCEEDED, why));
-        }
         self.reckon();
         Ok(())
     }
@@ -150,6 +151,15 @@ impl Claims {
         };
         tracing::warn!(peer = %peer.address, device = %key, reason = %why, "link refused");
         Err(unauthorized())
+    }
+
+    /// Whether a claim that opened a link has not ended since.
+    pub(super) fn hold(&self, claim: &Claim) -> bool {
+        match claim {
+            Claim::None | Claim::Certificate => true,
+            Claim::Token(key) => self.tokens.contains_key(key),
+            Claim::Policy => self.policy.is_some(),
+        }
     }
 
     /// How many claims there are.

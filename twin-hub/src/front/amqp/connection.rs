@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::stream::{FuturesOrdered, SelectAll};
+use futures_util::stream::{FuturesOrdered, FuturesUnordered, SelectAll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 use twin_core::TwinKey;
 
 use super::super::metrics::Door;
 use super::super::{Front, Interrupt, Interrupted, Peer, tracking_id};
+use super::arrival::{Entered, Entering, Newcomer};
 use super::claims::Claims;
 use super::device::{Device, Heard, Notices};
 use super::frame::{ErrorValue, Open, Performative};
@@ -71,6 +72,7 @@ impl From<Malformed> for Ended {
 
 enum Event {
     Frame(Frame),
+    Entered(Entered),
     Done(Done),
     Notice(Heard),
     Tick,
@@ -93,6 +95,10 @@ pub(super) struct Connection<S> {
     pub(super) sessions: HashMap<u16, Session>,
     pub(super) devices: HashMap<Arc<TwinKey>, Device>,
     pub(super) notices: SelectAll<Notices>,
+    /// devices that are being attached to the engine
+    pub(super) entering: FuturesUnordered<Entering>,
+    /// links that wait for them
+    pub(super) newcomers: HashMap<TwinKey, Vec<Newcomer>>,
     pub(super) in_flight: FuturesOrdered<Pending>,
     pub(super) in_flight_bytes: usize,
     /// numbers links and devices
@@ -125,6 +131,8 @@ where
         sessions: HashMap::new(),
         devices: HashMap::new(),
         notices: SelectAll::new(),
+        entering: FuturesUnordered::new(),
+        newcomers: HashMap::new(),
         in_flight: FuturesOrdered::new(),
         in_flight_bytes: 0,
         serial: 0,
@@ -238,6 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.heard_at = Instant::now();
                     Box::pin(self.dispatch(channel, performative, payload)).await
                 }
+                Event::Entered(entered) => Box::pin(self.let_in(entered)).await,
                 Event::Done(done) => self.done(done),
                 Event::Notice(heard) => self.notice(heard),
                 Event::Tick => self.tick(),
@@ -254,6 +263,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         loop {
             let may_read = self.in_flight.len() < MAX_IN_FLIGHT && self.in_flight_bytes < MAX_IN_FLIGHT_BYTES;
             let flowing = self.pipe.unsent() < HIGH_WATER_BYTES;
+            // Before anything is read: most come in at once, and then nothing has to be kept for later.
+            if !self.entering.is_empty()
+                && let Poll::Ready(Some(entered)) = self.entering.poll_next_unpin(cx)
+            {
+                return Poll::Ready(Ok(Event::Entered(entered)));
+            }
             if may_read && flowing {
                 match self.pipe.next_frame() {
                     Ok(Some(frame)) => return Poll::Ready(Ok(Event::Frame(frame))),

@@ -9,7 +9,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use twin_core::TwinKey;
-use twin_core::identity::Identity;
 use twin_core::wire::amqp::{Address, Direction};
 use twin_core::wire::{Channel, Heard as Word, HubCode, Refusal};
 
@@ -17,11 +16,7 @@ use super::super::metrics::count;
 use super::claims::Claim;
 use super::connection::{Connection, Ended};
 use super::link::{At, Link};
-use crate::engine::{Attachment, KeptSession, Notice};
-
-/// Notices that may wait for one device. They are moved on as they come, so this is a burst from one batch of the
-/// engine; memory is taken only as far as it is used.
-const MAX_NOTICES: usize = 1024;
+use crate::engine::{Attachment, Notice};
 
 /// A device or module that has links on this connection.
 pub(super) struct Device {
@@ -64,20 +59,13 @@ impl Stream for Notices {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    /// The device of a link that is about to be attached, itself attached to the engine.
-    pub(super) async fn enter(
+    /// A device was attached to the engine.
+    pub(super) fn add_device(
         &mut self,
-        identity: &Identity,
-        model_id: Option<String>,
-    ) -> Result<Arc<TwinKey>, Refusal> {
-        let key = identity.key();
-        if let Some((key, _)) = self.devices.get_key_value(&key) {
-            return Ok(key.clone());
-        }
-        let (sender, from) = mpsc::channel(MAX_NOTICES);
-        // AMQP has no kept sessions: one that MQTT left stays as it is.
-        let attachment =
-            self.front.engine.attach_with(identity, KeptSession::Leave, model_id, sender).await?;
+        key: TwinKey,
+        attachment: Attachment,
+        from: mpsc::Receiver<Notice>,
+    ) -> Arc<TwinKey> {
         let (key, serial) = (Arc::new(key), self.next_serial());
         tracing::debug!(peer = %self.peer.address, device = %key, "connected");
         self.notices.push(Notices { key: key.clone(), serial, from, over: false });
@@ -90,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             desired: false,
         };
         self.devices.insert(key.clone(), device);
-        Ok(key)
+        key
     }
 
     /// A link of a device was attached. An earlier twin link of the same kind is taken over.

@@ -1,7 +1,11 @@
 //! What frames mean: sessions and links come and go, messages are moved.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
+use twin_core::identity::Identity;
 use twin_core::wire::amqp::{
     self, Address, Direction, hear_address, hear_link_properties, hear_put_token, say_token_answer,
 };
@@ -9,6 +13,7 @@ use twin_core::wire::{ApiVersion, HubCode, Refusal, rest};
 use twin_core::{ErrorKind, TwinKey};
 
 use super::super::faults::LoginFault;
+use super::arrival::{Awaited, direction_of};
 use super::connection::{CHANNEL_MAX, Connection, Ended, plain_error};
 use super::frame::{Attach, Begin, Detach, Performative, Role, Transfer};
 use super::link::{At, Delivery, Link, MAX_BODY, MAX_HELD_BYTES, MAX_MESSAGE, Way};
@@ -63,7 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let max_frame = self.max_frame();
         let session = self.sessions.get_mut(&channel).ok_or(Ended::Closed)?;
         match performative {
-            Performative::Attach(attach) => self.attach(channel, *attach).await,
+            Performative::Attach(attach) => self.attach(channel, *attach),
             Performative::Flow(flow) => {
                 let outcome = session.flowed(&flow, max_frame, &mut self.pipe.outbox);
                 outcome.or_else(|wrong| self.wrong(channel, wrong))
@@ -100,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Ends what was wrong, as far as it was.
-    fn wrong(&mut self, channel: u16, wrong: Wrong) -> Result<(), Ended> {
+    pub(super) fn wrong(&mut self, channel: u16, wrong: Wrong) -> Result<(), Ended> {
         match wrong {
             Wrong::Session(condition, why) => {
                 tracing::info!(peer = %self.peer.address, condition, why, "ended a session");
@@ -124,6 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let Some(session) = self.sessions.get_mut(&channel) else { return };
         session.ending = true;
         session.ending_links = Vec::new();
+        session.arriving = HashMap::new();
         let links = std::mem::take(&mut session.links);
         Performative::End(error).write(channel, b"", &mut self.pipe.outbox);
         for (handle, link) in links {
@@ -131,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    async fn detached(&mut self, channel: u16, detach: &Detach) -> Result<(), Ended> {
+    pub(super) async fn detached(&mut self, channel: u16, detach: &Detach) -> Result<(), Ended> {
         let Some(session) = self.sessions.get_mut(&channel) else { return Ok(()) };
         let link = match session.detached(detach, &mut self.pipe.outbox) {
             Ok(Some(link)) => link,
@@ -148,12 +154,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Ok(())
     }
 
-    async fn attach(&mut self, channel: u16, attach: Attach) -> Result<(), Ended> {
+    fn attach(&mut self, channel: u16, attach: Attach) -> Result<(), Ended> {
         let handle = attach.handle;
         if handle > HANDLE_MAX {
             return broken("amqp:connection:framing-error", format!("handle {handle} is above {HANDLE_MAX}"));
         }
-        let links: usize = self.sessions.values().map(|s| s.links.len() + s.ending_links.len()).sum();
+        let links: usize = self.sessions.values().map(Session::handles).sum();
         let most = LINKS_OF_A_STRANGER + LINKS_PER_CLAIM * self.proven();
         if links >= most {
             return broken(
@@ -162,39 +168,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             );
         }
         let Some(session) = self.sessions.get(&channel) else { return Ok(()) };
-        if session.links.contains_key(&handle) || session.ending_links.contains(&handle) {
+        if session.is_in_use(handle) {
             let why = format!("handle {handle} is in use");
             return self.wrong(channel, Wrong::Session("amqp:session:handle-in-use", why));
         }
-        let direction = match attach.role {
-            Role::Sender => Direction::ToHub,
-            Role::Receiver => Direction::FromHub,
-        };
-        let same = |link: &Link| link.name == attach.name && link.direction() == direction;
-        if let Some((earlier, link)) = session.links.iter().find(|(_, link)| same(link)) {
-            let at = At { channel, handle: *earlier, serial: link.serial };
-            let why = "a link of the same name was attached";
-            self.end_link(at, Refusal::new(HubCode::LINK_CREATION_CONFLICT, why));
-        }
-        match self.accept(&attach, direction).await {
-            Ok(link) => {
-                let at = At { channel, handle, serial: link.serial };
-                let (key, address) = (link.key.clone(), link.address.clone());
-                self.answer_attach(channel, &attach, true);
-                if let Some(session) = self.sessions.get_mut(&channel) {
-                    session.add(handle, link, &mut self.pipe.outbox);
-                }
-                if let Some(key) = key {
-                    self.entered(&key, &address, direction, at);
-                }
-            }
-            Err(refusal) => {
-                let error = self.error(refusal);
-                self.answer_attach(channel, &attach, false);
-                if let Some(session) = self.sessions.get_mut(&channel) {
-                    session.refuse(handle, error, &mut self.pipe.outbox);
-                }
-            }
+        match self.accept(&attach) {
+            Ok((link, None)) => self.add_link(channel, &attach, link),
+            Ok((link, Some(awaited))) => self.wait_for(channel, attach, link, awaited),
+            Err(refusal) => self.refuse_link(channel, &attach, refusal),
         }
         Ok(())
     }
@@ -204,8 +185,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.claims.len() + usize::from(self.peer.certificate.is_some()) + self.devices.len()
     }
 
-    /// Judges a link that the peer wants.
-    async fn accept(&mut self, attach: &Attach, direction: Direction) -> Result<Link, Refusal> {
+    /// Judges a link that the peer wants, and tells whom it has to wait for.
+    fn accept(&mut self, attach: &Attach) -> Result<(Link, Option<Awaited>), Refusal> {
+        let direction = direction_of(attach);
         let terminus = match direction {
             Direction::ToHub => &attach.target,
             Direction::FromHub => &attach.source,
@@ -228,11 +210,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if let Address::Telemetry { .. } = address {
             return Err(rest::not_yet("reading device-to-cloud messages"));
         }
-        let key = match identity {
-            Some(identity) => Some(self.enter(&identity, properties.model_id).await?),
-            None => None,
-        };
-        Ok(Link {
+        let here = |identity: &Arc<Identity>| self.devices.get_key_value(&identity.key()).map(|(key, _)| key);
+        let key = identity.as_ref().and_then(here).cloned();
+        let awaited = identity
+            .filter(|_| key.is_none())
+            .map(|identity| Awaited { identity, model_id: properties.model_id });
+        let link = Link {
             name: attach.name.clone(),
             serial: self.next_serial(),
             address,
@@ -246,12 +229,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }),
                 Direction::FromHub => Way::Out(super::link::Outgoing::default()),
             },
-        })
+        };
+        Ok((link, awaited))
     }
 
     /// Answers an attach. One that is refused is answered without the terminus on the hub's side; the detach follows
     /// (AMQP 1.0, 2.6.3).
-    fn answer_attach(&mut self, channel: u16, attach: &Attach, accepted: bool) {
+    pub(super) fn answer_attach(&mut self, channel: u16, attach: &Attach, accepted: bool) {
         let sends = attach.role == Role::Receiver;
         let (mut source, mut target) = (attach.source.clone(), attach.target.clone());
         if !accepted {

@@ -9,6 +9,7 @@ use twin_core::wire::ApiVersion;
 use twin_core::wire::amqp::{Address, Direction};
 
 use super::claims::Claim;
+use super::frame::{Detach, Flow};
 
 /// Messages that a peer may send on a link before the hub says so again.
 pub(super) const CREDIT: u32 = 200;
@@ -80,6 +81,15 @@ pub(super) struct Parcel {
     pub(super) rest: Bytes,
     /// once its first frame has gone
     pub(super) delivery_id: Option<u32>,
+}
+
+/// A link that waits for its device to be let in: what the peer says of it meanwhile. Only the last flow counts, as each
+/// tells the whole state.
+#[derive(Debug, Default)]
+pub(super) struct Arriving {
+    pub(super) serial: u64,
+    pub(super) flow: Option<Flow>,
+    pub(super) detach: Option<Detach>,
 }
 
 impl Link {

@@ -10,11 +10,13 @@
 //! | `connection` | one loop per connection |
 //! | `session`, `link` | windows, credit, deliveries |
 //! | `dispatch` | what each frame does |
+//! | `arrival` | devices on their way in |
 //! | `device` | the devices on a connection |
 //! | `twin` | requests on twin links |
 //!
 //! What this hub does where documents leave a choice is in the crate's documentation.
 
+mod arrival;
 mod claims;
 mod connection;
 mod device;

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use bytes::{Bytes, BytesMut};
 
 use super::frame::{Begin, Detach, Disposition, ErrorValue, Flow, Performative, Role, Transfer};
-use super::link::{At, CREDIT, Delivery, Incoming, Link, MAX_MESSAGE, Outgoing, Parcel, Partial, Way};
+use super::link::{
+    Arriving, At, CREDIT, Delivery, Incoming, Link, MAX_MESSAGE, Outgoing, Parcel, Partial, Way,
+};
 use super::value::Value;
 
 /// Frames that a peer may send on a session before the hub says so again.
@@ -40,6 +42,8 @@ pub(super) struct Session {
     window: u32,
     next_delivery: u32,
     pub(super) links: HashMap<u32, Link>,
+    /// links that wait for their devices to be let in, by handle
+    pub(super) arriving: HashMap<u32, Arriving>,
     /// handles of links that the hub has ended, until the peer says so, too
     pub(super) ending_links: Vec<u32>,
     /// the hub has ended it; the peer has yet to
@@ -65,9 +69,22 @@ impl Session {
             window: begin.incoming_window,
             next_delivery: 0,
             links: HashMap::new(),
+            arriving: HashMap::new(),
             ending_links: Vec::new(),
             ending: false,
         }
+    }
+
+    /// Links, in whatever state.
+    pub(super) fn handles(&self) -> usize {
+        self.links.len() + self.arriving.len() + self.ending_links.len()
+    }
+
+    /// Whether a link may not be attached under this handle.
+    pub(super) fn is_in_use(&self, handle: u32) -> bool {
+        self.links.contains_key(&handle)
+            || self.arriving.contains_key(&handle)
+            || self.ending_links.contains(&handle)
     }
 
     fn flow(&self) -> Flow {
@@ -128,6 +145,10 @@ impl Session {
             self.ending_links.swap_remove(at);
             return Ok(None);
         }
+        if let Some(arriving) = self.arriving.get_mut(&detach.handle) {
+            arriving.detach = Some(detach.clone());
+            return Ok(None);
+        }
         let link = self.links.remove(&detach.handle).ok_or_else(|| self.unattached(detach.handle))?;
         let answer = Detach { handle: detach.handle, closed: detach.closed, error: None };
         Performative::Detach(answer).write(self.channel, b"", out);
@@ -138,10 +159,25 @@ impl Session {
         Wrong::Session("amqp:session:unattached-handle", format!("handle {handle} is not attached"))
     }
 
-    /// The peer's view of the session, and of one link: what may be sent now. Answers the link, if it may send now.
+    /// The peer's view of the session, and of one link: what may be sent now.
     pub(super) fn flowed(&mut self, flow: &Flow, max_frame: usize, out: &mut BytesMut) -> Result<(), Wrong> {
         let under_way = self.next_outgoing_id.wrapping_sub(flow.next_incoming_id.unwrap_or(0));
         self.window = flow.incoming_window.saturating_sub(under_way);
+        if let Some(arriving) = flow.handle.and_then(|handle| self.arriving.get_mut(&handle)) {
+            arriving.flow = Some(flow.clone());
+            self.pump_all(max_frame, out);
+            return Ok(());
+        }
+        self.link_flowed(flow, max_frame, out)
+    }
+
+    /// The peer's view of one link, if it told any.
+    pub(super) fn link_flowed(
+        &mut self,
+        flow: &Flow,
+        max_frame: usize,
+        out: &mut BytesMut,
+    ) -> Result<(), Wrong> {
         if let Some(handle) = flow.handle {
             if self.ending_links.contains(&handle) {
                 return Ok(());
