@@ -59,4 +59,4 @@ pub use ast::{
 pub use builder::{Field, QueryBuilder, field, field_at, not};
 pub use error::QueryError;
 pub use eval::{Lookup, Value as QueryValue};
-pub use rows::Grouping;
+pub use rows::{Grouping, Numbers};

@@ -15,14 +15,6 @@ impl Query {
         !self.group_by.is_empty() || self.items().iter().any(aggregate)
     }
 
-    /// Whether the list is `COUNT()` and nothing else, over all rows: then only their number matters.
-    pub fn is_count(&self) -> bool {
-        let items = self.items();
-        self.group_by.is_empty()
-            && !items.is_empty()
-            && items.iter().all(|item| item.value == Aggregate::Count)
-    }
-
     /// Projects one row by the select list (not for `*`, not for aggregates); undefined members are left out.
     pub fn project(&self, row: &(impl Lookup + ?Sized)) -> Json {
         let mut members = Map::new();
@@ -64,7 +56,7 @@ struct Group {
 
 /// What AVG, SUM, MIN and MAX need. Values that are no numbers are passed over.
 #[derive(Clone, Copy, Debug)]
-struct Numbers {
+pub struct Numbers {
     count: u64,
     sum: f64,
     min: f64,
@@ -90,14 +82,10 @@ impl Grouping {
 
     /// Feeds one row that passed the condition.
     pub fn feed(&mut self, row: &(impl Lookup + ?Sized)) {
-        let key: Vec<Key> = self.keys.iter().map(|path| Key::new(row, path)).collect();
-        let group = self.groups.entry(key).or_insert_with(|| {
-            Group::new(self.items.len(), self.keys.iter().map(|path| row.json(path)).collect())
-        });
+        let group = group(&mut self.groups, &self.keys, self.items.len(), row);
         group.rows += 1;
         for (item, numbers) in self.items.iter().zip(&mut group.numbers) {
-            if let Aggregate::Avg(path) | Aggregate::Sum(path) | Aggregate::Min(path) | Aggregate::Max(path) =
-                &item.value
+            if let Some(path) = item.value.gathers()
                 && let Value::Number(n) = row.lookup(path)
             {
                 numbers.feed(n);
@@ -105,11 +93,25 @@ impl Grouping {
         }
     }
 
-    /// Feeds so many rows of which only the number is known, for a query that [`Query::is_count`].
-    pub fn feed_count(&mut self, rows: u64) {
-        for group in self.groups.values_mut() {
-            group.rows += rows;
-        }
+    /// The paths by which rows are grouped.
+    pub fn keys(&self) -> &[Path] {
+        &self.keys
+    }
+
+    /// The paths whose numbers are gathered, in the order of the select list.
+    pub fn gathered(&self) -> impl Iterator<Item = &Path> {
+        self.items.iter().filter_map(|item| item.value.gathers())
+    }
+
+    /// Feeds a whole group whose rows were counted and whose numbers were gathered elsewhere: `first` is the row that
+    /// would have been fed first, or anything that has the group's keys as that has them; `numbers` are by
+    /// [`Grouping::gathered`], each fed in the order of the rows.
+    pub fn feed_group(&mut self, first: &(impl Lookup + ?Sized), rows: u64, numbers: &[Numbers]) {
+        let group = group(&mut self.groups, &self.keys, self.items.len(), first);
+        group.rows += rows;
+        let gathering = self.items.iter().zip(&mut group.numbers);
+        let gathering = gathering.filter(|(item, _)| item.value.gathers().is_some());
+        gathering.zip(numbers).for_each(|((_, numbers), more)| numbers.merge(more));
     }
 
     /// The result rows, at most `TOP`, sorted by group key: missing, null, booleans, numbers, strings, the rest.
@@ -119,10 +121,32 @@ impl Grouping {
     }
 }
 
+/// The group of a row, made if it is the first of it.
+fn group<'g>(
+    groups: &'g mut BTreeMap<Vec<Key>, Group>,
+    keys: &[Path],
+    items: usize,
+    row: &(impl Lookup + ?Sized),
+) -> &'g mut Group {
+    let key: Vec<Key> = keys.iter().map(|path| Key::new(row, path)).collect();
+    groups.entry(key).or_insert_with(|| Group::new(items, keys.iter().map(|path| row.json(path)).collect()))
+}
+
+impl Aggregate {
+    /// The path whose numbers it is made of.
+    fn gathers(&self) -> Option<&Path> {
+        match self {
+            Aggregate::Avg(path) | Aggregate::Sum(path) | Aggregate::Min(path) | Aggregate::Max(path) => {
+                Some(path)
+            }
+            Aggregate::Path(_) | Aggregate::Count => None,
+        }
+    }
+}
+
 impl Group {
     fn new(items: usize, keys: Vec<Option<Json>>) -> Self {
-        let none = Numbers { count: 0, sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY };
-        Group { keys, rows: 0, numbers: vec![none; items] }
+        Group { keys, rows: 0, numbers: vec![Numbers::default(); items] }
     }
 
     fn row(&self, items: &[SelectItem], keys: &[Path]) -> Json {
@@ -148,12 +172,27 @@ impl Group {
     }
 }
 
+impl Default for Numbers {
+    /// None so far.
+    fn default() -> Self {
+        Numbers { count: 0, sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY }
+    }
+}
+
 impl Numbers {
-    fn feed(&mut self, n: f64) {
+    /// One more.
+    pub fn feed(&mut self, n: f64) {
         self.count += 1;
         self.sum += n;
         self.min = self.min.min(n);
         self.max = self.max.max(n);
+    }
+
+    fn merge(&mut self, other: &Numbers) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
     }
 }
 

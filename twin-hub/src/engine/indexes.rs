@@ -1,15 +1,16 @@
 //! The indexes of devices and modules: told of every record that is installed or removed, asked by queries.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use roaring::RoaringBitmap;
+use serde_json::Value as Json;
 use twin_core::TwinKey;
-use twin_core::query::{Query, Source};
+use twin_core::query::{Grouping, Lookup, Path, Query, QueryValue, Source};
 
 use super::memory::{Handle, Memory};
-use crate::domain::{Indexed, Record};
-use crate::index::{Builder, Change, Index, Leaves, Plan};
+use crate::domain::{Indexed, Record, Row};
+use crate::index::{Builder, Change, Group, Index, Leaves, Plan};
 
 /// The indexes. A plan holds one for reading, a few milliseconds over a million twins; the writer holds it for the time
 /// of one batch.
@@ -71,16 +72,85 @@ impl Indexes {
 
     /// The twins that may pass the query's condition.
     pub(super) fn candidates(&self, memory: &Memory, query: &Query) -> Candidates {
+        candidates(&self.of(query), memory, query)
+    }
+
+    /// Feeds whole groups to `grouping`, if the index knows all that is asked for; otherwise the twins that have to be
+    /// looked at one by one. All groups are of one moment.
+    pub(super) fn groups(
+        &self,
+        memory: &Memory,
+        query: &Query,
+        grouping: &mut Grouping,
+    ) -> Option<Candidates> {
+        let index = self.of(query);
+        let candidates = candidates(&index, memory, query);
+        if !candidates.exact {
+            return Some(candidates);
+        }
+        let gathered: Vec<Path> = grouping.gathered().cloned().collect();
+        let Some(groups) = index.groups(&candidates.handles, grouping.keys(), &gathered) else {
+            return Some(candidates);
+        };
+        let keys = grouping.keys().to_vec();
+        for group in groups {
+            grouping.feed_group(&KeysOf { keys: &keys, group: &group, memory }, group.rows, &group.numbers);
+        }
+        None
+    }
+
+    fn of(&self, query: &Query) -> RwLockReadGuard<'_, Index> {
         let index = match query.source {
             Source::Modules => &self.modules,
             Source::Devices | Source::Jobs => &self.devices,
         };
-        let index = index.read().unwrap_or_else(PoisonError::into_inner);
-        let plan = query.condition.as_ref().map(|condition| index.plan(condition, &|| connected(memory)));
-        match plan {
-            Some(Plan::Rows { rows, exact }) => Candidates { handles: rows, exact },
-            Some(Plan::Scan) => Candidates { handles: index.rows().clone(), exact: false },
-            None => Candidates { handles: index.rows().clone(), exact: true },
+        index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn candidates(index: &Index, memory: &Memory, query: &Query) -> Candidates {
+    let plan = query.condition.as_ref().map(|condition| index.plan(condition, &|| connected(memory)));
+    match plan {
+        Some(Plan::Rows { rows, exact }) => Candidates { handles: rows, exact },
+        Some(Plan::Scan) => Candidates { handles: index.rows().clone(), exact: false },
+        None => Candidates { handles: index.rows().clone(), exact: true },
+    }
+}
+
+/// What a group has at its key paths.
+struct KeysOf<'g> {
+    keys: &'g [Path],
+    group: &'g Group<'g>,
+    memory: &'g Memory,
+}
+
+impl KeysOf<'_> {
+    /// The key as the group's first twin spells it, if that still has it.
+    fn spelled(&self, path: &Path) -> Option<Json> {
+        let slot = self.memory.slot(self.group.first)?;
+        let (key, record) = slot.live()?;
+        let row = Row::new(&key, &record, slot.presence());
+        match (row.lookup(path), self.lookup(path)) {
+            (QueryValue::Number(a), QueryValue::Number(b)) if a == b => row.json(path),
+            _ => None,
+        }
+    }
+}
+
+impl Lookup for KeysOf<'_> {
+    fn lookup<'a>(&'a self, path: &Path) -> QueryValue<'a> {
+        let at = self.keys.iter().position(|key| key == path);
+        at.map_or(QueryValue::Undefined, |at| self.group.keys[at].clone())
+    }
+
+    fn json(&self, path: &Path) -> Option<Json> {
+        match self.lookup(path) {
+            QueryValue::Null => Some(Json::Null),
+            QueryValue::Bool(value) => Some(value.into()),
+            QueryValue::String(text) => Some(text.into()),
+            // 1 and 1.0 are one key; the row shows it as the first twin has it.
+            QueryValue::Number(n) => Some(self.spelled(path).unwrap_or_else(|| n.into())),
+            _ => None,
         }
     }
 }

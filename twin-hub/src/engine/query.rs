@@ -115,10 +115,7 @@ fn twins(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
 /// Rows that are groups. `Some` if there are more.
 fn groups(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
     let mut grouping = Grouping::new(query);
-    let candidates = shared.indexes.candidates(&shared.memory, query);
-    if candidates.exact && query.is_count() {
-        grouping.feed_count(candidates.handles.len());
-    } else {
+    if let Some(candidates) = shared.indexes.groups(&shared.memory, query, &mut grouping) {
         // Who matched when the index was asked need not be looked at again: a walk over all is one moment, as far as
         // anyone can tell.
         let condition = query.condition.as_ref().filter(|_| !candidates.exact);

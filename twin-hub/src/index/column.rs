@@ -1,6 +1,7 @@
 //! One value of fixed size per row, for values that are mostly different from row to row.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use roaring::RoaringBitmap;
 
@@ -82,6 +83,19 @@ impl<T: Copy + Default> Column<T> {
     pub(super) fn get(&self, handle: u32) -> Option<T> {
         let (number, place) = split(handle);
         self.pages.get(&number)?.get(place)
+    }
+
+    /// Calls `to` with every row in `range` that has a value, in ascending order.
+    pub(super) fn each(&self, range: RangeInclusive<u32>, mut to: impl FnMut(u32, T)) {
+        for (number, page) in self.pages.range(split(*range.start()).0..=split(*range.end()).0) {
+            let first = number * PAGE_ROWS as u32;
+            page.each(|place, value| {
+                let row = first + place as u32;
+                if range.contains(&row) {
+                    to(row, value);
+                }
+            });
+        }
     }
 
     /// The rows whose value passes `test`. Rows outside of `within` may be left out.
@@ -222,6 +236,18 @@ impl<T: Copy + Default> Page<T> {
             (0..PAGE_ROWS).filter(|place| self.get(*place).is_some()).map(|p| p as u16).collect();
         let values = places.iter().filter_map(|place| self.get(usize::from(*place))).collect();
         Page::Sparse { places, values }
+    }
+
+    fn each(&self, mut to: impl FnMut(usize, T)) {
+        match self {
+            Page::Sparse { places, values } => {
+                places.iter().zip(values).for_each(|(place, value)| to(usize::from(*place), *value));
+            }
+            Page::Dense { present, values, .. } => {
+                let values = values.iter().enumerate();
+                values.filter(|(place, _)| has(present, *place)).for_each(|(place, value)| to(place, *value));
+            }
+        }
     }
 
     /// Sets the bits of places whose value passes.

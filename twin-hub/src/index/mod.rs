@@ -15,6 +15,7 @@
 mod build;
 mod column;
 mod gather;
+mod group;
 mod paths;
 mod plan;
 mod posting;
@@ -33,6 +34,7 @@ use values::Values;
 
 pub(crate) use build::Builder;
 pub(crate) use gather::OBJECT;
+pub(crate) use group::Group;
 pub(crate) use plan::Plan;
 
 /// A record, as the index reads it.
@@ -160,6 +162,8 @@ pub(crate) struct Index {
     places: [Option<PathId>; Place::ALL.len()],
     /// by path number: where what is to be done there is gathered, one past its place; zero when there is nothing
     gathering: Vec<u32>,
+    /// what is known of a path that no row has
+    nothing: Values,
 }
 
 impl Default for Index {
@@ -172,7 +176,15 @@ impl Index {
     fn with(mut paths: Paths, rules: Rules) -> Index {
         let places = Place::ALL
             .map(|place| place.path().iter().try_fold(ROOT, |parent, name| paths.intern(parent, name)));
-        Index { all: RoaringBitmap::new(), values: Vec::new(), paths, rules, places, gathering: Vec::new() }
+        Index {
+            all: RoaringBitmap::new(),
+            values: Vec::new(),
+            paths,
+            rules,
+            places,
+            gathering: Vec::new(),
+            nothing: Values::default(),
+        }
     }
 
     /// The rows there are.

@@ -43,7 +43,7 @@ impl Index {
             Values::of_two_strings([("Connected", connected), ("Disconnected", disconnected)])
         });
         let left = Cell::new(self.rules.max_plan_values);
-        let planner = Planner { index: self, presence: presence.as_ref(), nothing: &Values::default(), left };
+        let planner = Planner { index: self, presence: presence.as_ref(), nothing: &self.nothing, left };
         match planner.truth(condition, true, None) {
             Some(set) => Plan::Rows { rows: set.rows.into_owned(), exact: set.exact },
             None => Plan::Scan,
@@ -80,13 +80,13 @@ impl<'i> Set<'i> {
     }
 }
 
-struct Planner<'i> {
-    index: &'i Index,
+pub(super) struct Planner<'i> {
+    pub(super) index: &'i Index,
     /// `connectionState`, if the condition asks for it
-    presence: Option<&'i Values>,
-    nothing: &'i Values,
+    pub(super) presence: Option<&'i Values>,
+    pub(super) nothing: &'i Values,
     /// how many more values may be looked at
-    left: Cell<u64>,
+    pub(super) left: Cell<u64>,
 }
 
 impl<'i> Planner<'i> {
@@ -276,7 +276,7 @@ impl<'i> Planner<'i> {
     }
 
     /// Pays for looking at so many values, or at those `within` if a column goes by them; `None` if that is too many.
-    fn spend(&self, values: u64, within: Option<&RoaringBitmap>) -> Option<()> {
+    pub(super) fn spend(&self, values: u64, within: Option<&RoaringBitmap>) -> Option<()> {
         let few = within.map(RoaringBitmap::len).filter(|within| *within < values / FEW);
         let cost = few.unwrap_or(values);
         self.left.set(self.left.get().checked_sub(cost)?);
@@ -293,7 +293,7 @@ impl<'i> Planner<'i> {
     }
 
     /// What is known about a path; `None` if it is not indexed.
-    fn values(&self, path: &Path) -> Option<&'i Values> {
+    pub(super) fn values(&self, path: &Path) -> Option<&'i Values> {
         let segments = path.segments();
         match segments {
             [state] if state == CONNECTION_STATE => return self.presence,

@@ -74,6 +74,36 @@ impl Posting {
         matches!(self, Posting::None)
     }
 
+    /// The first row that is `within` too, and how many are.
+    pub(super) fn count_within(&self, within: &RoaringBitmap) -> (Option<u32>, u64) {
+        if let Posting::Many(handles) = self {
+            let both = handles & within;
+            return (both.min(), both.len());
+        }
+        let (mut first, mut count) = (None, 0);
+        self.each_within(within, |handle| {
+            first.get_or_insert(handle);
+            count += 1;
+        });
+        (first, count)
+    }
+
+    /// Calls `to` with every row that is `within` too, in ascending order.
+    pub(super) fn each_within(&self, within: &RoaringBitmap, mut to: impl FnMut(u32)) {
+        match self {
+            Posting::None => {}
+            Posting::One(handle) => {
+                if within.contains(*handle) {
+                    to(*handle);
+                }
+            }
+            Posting::Few(handles) => {
+                handles.iter().filter(|handle| within.contains(**handle)).for_each(|handle| to(*handle));
+            }
+            Posting::Many(handles) => (handles & within).iter().for_each(to),
+        }
+    }
+
     /// Adds the rows to `few` or `many`, whichever is cheaper.
     pub(super) fn add_to(&self, few: &mut Vec<u32>, many: &mut RoaringBitmap) {
         match self {

@@ -27,7 +27,7 @@ impl Default for Rules {
     fn default() -> Self {
         // A plan keeps the writer waiting: 64 columns of a million rows take about a tenth of a second.
         let max_plan_values = 64_000_000;
-        Rules { max_values: 50_000, min_unique_values: 4096, max_plan_values, hasher: RandomState::new() }
+        Rules { max_values: 50_000, min_unique_values: 16_384, max_plan_values, hasher: RandomState::new() }
     }
 }
 
@@ -166,6 +166,13 @@ impl Strings {
                 self.remove(handle, old);
                 self.insert(handle, new, rules);
             }
+        }
+    }
+
+    /// Calls `to` with every string and its rows; with nothing if there are no lists.
+    pub(super) fn each<'s>(&'s self, mut to: impl FnMut(&'s str, &'s Posting)) {
+        if let Values::Listed(values) = &self.by_value {
+            values.iter().for_each(|(value, posting)| to(value, posting));
         }
     }
 

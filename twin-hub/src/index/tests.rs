@@ -12,6 +12,8 @@ use super::posting::Posting;
 use super::strings::Rules;
 use super::{Builder, Change, INDEXED_FIELDS, Index, Leaves, Part, Place, Plan};
 
+mod groups;
+
 /// A twin as a hub keeps it: sections as text, fields as values.
 struct Twin {
     document: Json,

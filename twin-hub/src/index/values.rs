@@ -161,6 +161,15 @@ impl Values {
         if value { &self.trues } else { &self.falses }
     }
 
+    /// The values that have a bitmap each, with their rows.
+    pub(super) fn bitmaps(&self) -> [(QueryValue<'static>, &RoaringBitmap); 3] {
+        [
+            (QueryValue::Null, &self.nulls),
+            (QueryValue::Bool(false), &self.falses),
+            (QueryValue::Bool(true), &self.trues),
+        ]
+    }
+
     pub(super) fn composites(&self) -> &RoaringBitmap {
         &self.composites
     }

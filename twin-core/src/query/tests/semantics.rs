@@ -298,16 +298,22 @@ fn equal_numbers_are_one_group() {
 }
 
 #[test]
-fn a_count_needs_no_rows() {
-    let counts = |text: &str| Query::parse(text).unwrap().is_count();
-    assert!(counts("SELECT COUNT() AS a, count() FROM devices WHERE tags.a = 1"));
-    assert!(!counts("SELECT * FROM devices"));
-    assert!(!counts("SELECT deviceId FROM devices"));
-    assert!(!counts("SELECT COUNT() AS a, MAX(tags.a) AS b FROM devices"));
-    assert!(!counts("SELECT COUNT() FROM devices GROUP BY tags.a"));
-    let mut grouping =
-        crate::query::Grouping::new(&Query::parse("SELECT COUNT() AS n FROM devices").unwrap());
-    grouping.feed_count(5);
-    grouping.feed_count(2);
-    assert_eq!(grouping.finish(), [json!({"n": 7})]);
+fn a_group_can_be_fed_whole() {
+    let text = "SELECT tags.k, COUNT() AS c, AVG(tags.n) AS a, MAX(tags.m) AS m FROM devices GROUP BY tags.k";
+    let query = Query::parse(text).unwrap();
+    let rows =
+        [json!({"k": "x", "n": 1, "m": 5}), json!({"k": "x", "n": 4}), json!({"k": 1.0, "n": "no number"})];
+    let mut fed = crate::query::Grouping::new(&query);
+    let mut whole = fed.clone();
+    rows.iter().for_each(|tags| fed.feed(&json!({ "tags": tags })));
+    assert_eq!(whole.gathered().map(|path| path.segments()[1].as_str()).collect::<Vec<_>>(), ["n", "m"]);
+    assert_eq!(whole.keys()[0].segments(), ["tags", "k"]);
+    let numbers = |list: &[f64]| {
+        let mut numbers = crate::query::Numbers::default();
+        list.iter().for_each(|n| numbers.feed(*n));
+        numbers
+    };
+    whole.feed_group(&json!({"tags": rows[0]}), 2, &[numbers(&[1.0, 4.0]), numbers(&[5.0])]);
+    whole.feed_group(&json!({"tags": rows[2]}), 1, &[numbers(&[]), numbers(&[])]);
+    assert_eq!(whole.finish(), fed.finish());
 }

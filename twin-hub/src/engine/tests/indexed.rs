@@ -1,6 +1,6 @@
 //! Queries through the index give what the documents say.
 
-use twin_core::query::{Aggregate, Lookup, Query, Selection};
+use twin_core::query::{Aggregate, Grouping, Lookup, Query, Selection};
 
 use super::*;
 
@@ -147,6 +147,27 @@ async fn queries_through_the_index_give_what_the_documents_say() {
     }
 }
 
+/// Select lists and keys whose groups are compared with those of the documents.
+const GROUPED: &[(&str, &str)] = &[
+    ("COUNT() AS c, AVG(tags.n) AS a, MIN(properties.reported.temperature) AS b", ""),
+    ("tags.plant, COUNT() AS c", "GROUP BY tags.plant"),
+    ("tags.n, COUNT() AS c, SUM(properties.reported.temperature) AS s", "GROUP BY tags.n"),
+    ("tags.n, status, MAX(version) AS v, COUNT() AS c", "GROUP BY status, tags.n"),
+    ("connectionState, COUNT() AS c", "GROUP BY connectionState"),
+    ("tags, COUNT() AS c", "GROUP BY tags"),
+];
+
+async fn check_groups(engine: &Engine, documents: &[Value], condition: &str) {
+    for (select, by) in GROUPED {
+        let text = format!("SELECT {select} FROM devices WHERE {condition} {by}");
+        let query = Query::parse(&text).unwrap();
+        let mut grouping = Grouping::new(&query);
+        let condition = query.condition.as_ref().unwrap();
+        documents.iter().filter(|document| condition.is_true(*document)).for_each(|d| grouping.feed(d));
+        assert_eq!(all(engine, &text, 1000).await, grouping.finish(), "{text}");
+    }
+}
+
 async fn check(engine: &Engine) {
     let paths: Vec<_> = PROJECTED.iter().map(|text| (*text, path_of(text))).collect();
     for source in ["devices", "devices.modules"] {
@@ -177,6 +198,9 @@ async fn check(engine: &Engine) {
             let count =
                 all(engine, &format!("SELECT COUNT() AS n FROM {source} WHERE {condition}"), 1000).await;
             assert_eq!(count, [json!({"n": expected.len()})], "{text}");
+            if source == "devices" {
+                check_groups(engine, &documents, condition).await;
+            }
         }
     }
 }
