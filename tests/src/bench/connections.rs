@@ -20,7 +20,7 @@ pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
     let hub = Arc::new(HubProcess::start(data.path())?);
     let slopes = block_on(async {
         hub.create(batch * (BATCHES + 1)).await?;
-        let tls = lean::connector(&hub)?;
+        let tls = lean::connector(&hub.ca_pem)?;
         let (mut kept, mut slopes) = (Vec::new(), Vec::new());
         for at in 0..=BATCHES {
             let before = hub.resident()?;

@@ -14,6 +14,8 @@
 //! | [`patches`] | `patches` |
 //! | [`node`] | `node`: official Node.js packages and ours |
 //! | [`hub`] | the hub's process, and what it is asked |
+//! | [`peers`] | what users would pick instead, started and stopped by the benchmark |
+//! | [`load`] | requests kept in flight on many connections |
 //! | [`lean`] | an MQTT client of almost no weight |
 //! | [`figure`] | figures and their table |
 
@@ -23,8 +25,10 @@ pub mod devices;
 pub mod figure;
 pub mod hub;
 pub mod lean;
+pub mod load;
 pub mod node;
 pub mod patches;
+pub mod peers;
 pub mod twins;
 
 use std::error::Error;

@@ -1,112 +1,114 @@
 //! `patches`: reported patches of 200 bytes that the hub acknowledged, each durable by then, from 200 devices over
-//! MQTT and TLS with a few patches in flight each; and how many of them shared a sync of the disk.
+//! MQTT and TLS with a few patches in flight each; and how many of them shared a sync of the disk. Beside it the price of
+//! twins: the same messages, published with QoS 1 to Mosquitto, which keeps nothing.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::task::JoinSet;
 use twin_core::wire::{Rid, Said, mqtt};
 
 use super::figure::Figure;
 use super::hub::{HubProcess, device};
+use super::load::{Lane, saturate, saturate_and};
+use super::peers::mosquitto::{self, Mosquitto};
 use super::{Outcome, Scale, block_on, lean};
 
 const DEVICES: usize = 200;
 const IN_FLIGHT: usize = 16;
 const PATCH_BYTES: usize = 200;
 const PASSES: usize = 5;
-/// The issue says "tens of thousands".
+/// Per second.
 const BUDGET: f64 = 20_000.0;
+/// Of what Mosquitto acknowledges.
+const PART: f64 = 0.5;
 
 /// Runs it.
 pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
     let pass = Duration::from_millis(scale.pick(5000, 600));
     let data = tempfile::tempdir()?;
     let mut hub = HubProcess::start(data.path())?;
-    block_on(async {
+    let broker = Mosquitto::start()?;
+    let figures = block_on(async {
         hub.create(DEVICES).await?;
-        let tls = lean::connector(&hub)?;
-        let shared = Arc::new(Shared::default());
-        let mut at_work = JoinSet::new();
-        for n in 0..DEVICES {
-            let stream = lean::connect(&hub, &tls, n).await?;
-            at_work.spawn(reporting(stream, n, shared.clone()));
-        }
-        tokio::time::sleep(pass / 4).await;
-        let (mut rates, mut syncs) = (Vec::new(), Vec::new());
+        let mut ours = lanes(&hub).await?;
+        let mut theirs = match &broker {
+            Some(broker) => publishing(broker).await?,
+            None => Vec::new(),
+        };
+        let (mut rates, mut syncs, mut shared, mut published) = (vec![], vec![], vec![], vec![]);
         for _ in 0..PASSES {
-            let before = (shared.done.load(Ordering::Relaxed), hub.metric("twin_hub_store_batches_total")?);
-            let started = Instant::now();
-            tokio::time::sleep(pass).await;
-            let seconds = started.elapsed().as_secs_f64();
-            let after = (shared.done.load(Ordering::Relaxed), hub.metric("twin_hub_store_batches_total")?);
-            rates.push((after.0 - before.0) as f64 / seconds);
-            syncs.push((after.1 - before.1) / seconds);
-        }
-        shared.stop.store(true, Ordering::Relaxed);
-        while let Some(done) = at_work.join_next().await {
-            done??;
+            let batches = |_| hub.metric("twin_hub_store_batches_total");
+            let (rate, lanes, [before, after]) = saturate_and(ours, pass, batches).await?;
+            ours = lanes;
+            syncs.push((after - before) / pass.as_secs_f64());
+            shared.push(rate * pass.as_secs_f64() / (after - before));
+            rates.push(rate);
+            if broker.is_some() {
+                let (rate, lanes) = saturate(theirs, pass).await?;
+                theirs = lanes;
+                published.push(rate);
+            }
         }
         let what =
             format!("durable patches of {PATCH_BYTES} B, {DEVICES} devices with {IN_FLIGHT} in flight");
+        let peer = Figure::rate(
+            "patches/mosquitto",
+            "the same bytes published with QoS 1, kept by nobody",
+            "per s",
+            published,
+        );
         Ok(vec![
-            Figure::rate("patches", what, "per s", rates).budget(BUDGET),
+            Figure::rate("patches", what, "per s", rates).budget(BUDGET).at_least(PART, &peer),
             Figure::cost("patches/syncs", "syncs of the disk for them", "per s", syncs),
+            Figure::rate("patches/per-sync", "patches that shared a sync", "each", shared),
+            if broker.is_some() { peer } else { peer.missing(mosquitto::MISSING) },
         ])
-    })
-    .and_then(|figures| hub.stop().map(|()| figures))
+    })?;
+    hub.stop()?;
+    Ok(figures)
 }
 
-#[derive(Default)]
-struct Shared {
-    done: AtomicU64,
-    stop: AtomicBool,
+/// Devices that report, connected: of the first [`DEVICES`] of the hub's.
+pub async fn lanes(hub: &HubProcess) -> Outcome<Vec<Lane>> {
+    let tls = lean::connector(&hub.ca_pem)?;
+    let mut lanes = Vec::new();
+    for n in 0..DEVICES {
+        let stream = lean::connect(hub, &tls, n).await?;
+        lanes.push(Lane { stream, requests: vec![patch(n)?], answered: acknowledged, in_flight: IN_FLIGHT });
+    }
+    Ok(lanes)
 }
 
-/// Keeps some patches in flight until told to stop.
-async fn reporting(mut stream: lean::Stream, n: usize, shared: Arc<Shared>) -> Outcome<()> {
-    let packet = patch(n)?;
-    let mut inbox = Vec::new();
-    for _ in 0..IN_FLIGHT {
-        stream.write_all(&packet).await?;
+async fn publishing(broker: &Mosquitto) -> Outcome<Vec<Lane>> {
+    let tls = lean::connector(&broker.ca_pem)?;
+    let mut lanes = Vec::new();
+    for n in 0..DEVICES {
+        let stream = lean::connect_plainly(broker.address, &tls, &device(n).to_string()).await?;
+        let (topic, payload) = said(n)?;
+        let packets = (1..=IN_FLIGHT as u16).map(|id| lean::publish_surely(&topic, &payload, id)).collect();
+        lanes.push(Lane { stream, requests: packets, answered: lean::puback, in_flight: IN_FLIGHT });
     }
-    let mut in_flight = IN_FLIGHT;
-    while in_flight > 0 {
-        if stream.read_buf(&mut inbox).await? == 0 {
-            return Err("the hub closed a connection".into());
-        }
-        let answered = answers(&mut inbox)?;
-        shared.done.fetch_add(answered as u64, Ordering::Relaxed);
-        in_flight -= answered;
-        if !shared.stop.load(Ordering::Relaxed) {
-            stream.write_all(&packet.repeat(answered)).await?;
-            in_flight += answered;
-        }
-    }
-    Ok(())
+    Ok(lanes)
 }
 
 fn patch(n: usize) -> Outcome<Vec<u8>> {
+    let (topic, payload) = said(n)?;
+    Ok(lean::publish(&topic, &payload))
+}
+
+/// Topic and payload.
+fn said(n: usize) -> Outcome<(String, Bytes)> {
     let filler = "x".repeat(PATCH_BYTES - r#"{"status":{"text":""}}"#.len());
     let patch = Bytes::from(format!(r#"{{"status":{{"text":"{filler}"}}}}"#));
     let said = Said::Report { rid: Rid("1".into()), patch, if_version: None };
     let publish = mqtt::say(&device(n), &said).ok_or("MQTT cannot say this")?;
-    Ok(lean::publish(&publish.topic, &publish.payload))
+    Ok((publish.topic, publish.payload))
 }
 
-/// Takes the answers that have arrived whole off the inbox; how many there were.
-fn answers(inbox: &mut Vec<u8>) -> Outcome<usize> {
-    let (mut at, mut count) = (0, 0);
-    while let Some((first, length)) = lean::header(&inbox[at..]) {
-        let Some(packet) = inbox.get(at..at + length) else { break };
-        if first != 0x30 || !packet.windows(5).any(|bytes| bytes == b"/204/") {
-            return Err(format!("the hub refused: {}", String::from_utf8_lossy(packet)).into());
-        }
-        (at, count) = (at + length, count + 1);
+fn acknowledged(inbox: &[u8]) -> Outcome<Option<usize>> {
+    let Some(packet) = lean::first(inbox) else { return Ok(None) };
+    if packet[0] != 0x30 || !packet.windows(5).any(|bytes| bytes == b"/204/") {
+        return Err(format!("the hub refused: {}", String::from_utf8_lossy(packet)).into());
     }
-    inbox.drain(..at);
-    Ok(count)
+    Ok(Some(packet.len()))
 }
