@@ -36,8 +36,8 @@ function run(script, environment = {}, flags = [], cwd = __dirname) {
 
 const PRELUDE = `
   const { Client } = require('azure-iot-device');
-  const { Mqtt } = require('azure-iot-device-mqtt');
-  const client = Client.fromConnectionString(process.env.DEVICE, Mqtt);
+  const Transport = require('azure-iot-device-mqtt')[process.env.TRANSPORT ?? 'Mqtt'];
+  const client = Client.fromConnectionString(process.env.DEVICE, Transport);
 `;
 
 test('a closed client lets the process end, and so does one that cannot connect', async () => {
@@ -73,10 +73,22 @@ test('process.exit in a callback, with requests and events on the way', async ()
       twin.on('properties.desired', () => {});
       for (let i = 0; i < 100; i++) twin.properties.reported.update({ i }, () => { if (i === 50) process.exit(7); });
     });`;
-  for (let i = 0; i < 5; i++) {
-    const { code, signal, out } = await run(script, { DEVICE });
-    assert.deepStrictEqual([code, signal, out], [7, null, '']);
+  for (const TRANSPORT of ['Mqtt', 'Amqp', 'MqttWs', 'AmqpWs']) {
+    for (let i = 0; i < 2; i++) {
+      const { code, signal, out } = await run(script, { DEVICE, TRANSPORT });
+      assert.deepStrictEqual([code, signal, out], [7, null, ''], TRANSPORT);
+    }
   }
+});
+
+test('a registry that has its answers lets the process end, and process.exit does not wait for those on the way', async () => {
+  const script = (more) => `
+    const registry = require('azure-iothub').Registry.fromConnectionString(process.env.IOTHUB_CONNECTION_STRING);
+    registry.createQuery('SELECT * FROM devices', 1).next(() => { console.log('page'); ${more} });`;
+  const idle = await run(script(''));
+  assert.deepStrictEqual([idle.code, idle.out], [0, 'page\n']);
+  const cut = await run(script('for (let i = 0; i < 50; i++) registry.list(() => {}); setImmediate(process.exit, 7);'));
+  assert.deepStrictEqual([cut.code, cut.signal, cut.out], [7, null, 'page\n']);
 });
 
 test('an exception in a callback is the program’s own, and the others still hear', async () => {
@@ -113,6 +125,31 @@ test('worker threads have clients of their own, and may be terminated', async ()
       assert.deepStrictEqual(await support.reported(deviceId), { worker: true });
     }),
   );
+});
+
+test('workers terminated with requests, answers and events on the way', async () => {
+  const script = `
+    const { parentPort, workerData } = require('worker_threads');
+    const { Client } = require('azure-iot-device');
+    const client = Client.fromConnectionString(workerData.device, require('azure-iot-device-mqtt')[workerData.transport]);
+    const registry = require('azure-iothub').Registry.fromConnectionString(process.env.IOTHUB_CONNECTION_STRING);
+    client.getTwin((error, twin) => {
+      twin.on('properties.desired', () => {});
+      const report = (n) => twin.properties.reported.update({ n }, () => report(n + 1));
+      for (let i = 0; i < 20; i++) report(i);
+      for (let i = 0; i < 20; i++) registry.list(() => {});
+      parentPort.postMessage('busy');
+    });`;
+  for (const transport of ['Mqtt', 'Amqp']) {
+    const devices = await Promise.all(Array.from({ length: 4 }, () => support.device('busy')));
+    await Promise.all(
+      devices.map(async ({ connectionString: device }) => {
+        const worker = new Worker(script, { eval: true, workerData: { device, transport } });
+        await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+        await worker.terminate();
+      }),
+    );
+  }
 });
 
 test('the addon loaded by a worker alone outlives it', async () => {
