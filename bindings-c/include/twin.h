@@ -12,8 +12,8 @@
  *     twin_client_report(client, twin_s("{\"lit\":true}"), 0, NULL, &error);
  *     twin_client_close(client, 5000, NULL);
  *
- * OWNERSHIP. Handles (twin_client, twin_registry, twin_query, twin_error) are small values; copies are the same thing. Whoever
- * makes one ends it: twin_client_close, twin_registry_close, twin_query_close, twin_error_free. A handle that was ended is known
+ * OWNERSHIP. Handles (twin_client, twin_pool, twin_registry, twin_query, twin_error) are small values; copies are the same thing.
+ * Whoever makes one ends it: twin_client_close, twin_pool_close, twin_registry_close, twin_query_close, twin_error_free. A handle that was ended is known
  * as such: using or ending it again is TWIN_CLOSED and harmless; one that never was is TWIN_INVALID_ARGUMENT. Text that comes in
  * a twin_string is the caller's, who frees it with twin_string_free; text in a twin_str belongs to somebody else: as an
  * argument it is read during the call and not kept, in a callback it lives until the callback returns, from twin_error_get
@@ -43,7 +43,9 @@
  * SIGNALS. The library's threads block all signals, so handlers run on the program's threads; the library installs none and
  * raises no SIGPIPE. A blocking call is not interrupted by a signal.
  *
- * FAULTS. A panic inside of the library becomes TWIN_PANIC; the handle it happened to is closed.
+ * FAULTS. A panic inside of the library becomes TWIN_PANIC; the handle it happened to is closed. A system that gives no thread, no
+ * descriptor, or no memory for a text that comes out: TWIN_INTERNAL, and the call may be made again. When there is no memory for the
+ * library's own needs, it ends the process (abort, with a line on stderr), as it could keep no promise.
  *
  * GROWTH. Functions, numbers and members at the end of options may be added; none change. Link against libtwin.so.0.
  *
@@ -251,6 +253,13 @@ typedef struct {
   size_t len;
 } twin_str;
 
+// Connections that devices share. Made by twin_pool_new, ended by twin_pool_close, used by the `pool` of a device's options.
+// {0} is none: a connection for each device.
+typedef struct {
+  // The library's business.
+  uint64_t id;
+} twin_pool;
+
 // Everything that can be chosen for a device or module. Zero every byte, set `size` (twin_client_options_init does both), then
 // what is wanted: whatever is zero has its default. The library copies what it needs.
 //
@@ -311,6 +320,8 @@ typedef struct {
   uint32_t retry_max_ms;
   // Trying to connect ends after this, in milliseconds. Default: never.
   uint32_t retry_give_up_ms;
+  // Connections to share with other devices; they decide about transport and trust. Default: {0}, a connection of its own.
+  twin_pool pool;
 } twin_client_options;
 
 // A device or a module. Made by twin_client_new, ended by twin_client_close. A value that may be copied and used on any
@@ -639,6 +650,35 @@ twin_result twin_json_bool(twin_str json, twin_str path, bool *value, twin_error
 // Other arguments and results: as for twin_json_string.
 twin_result twin_json_value(twin_str json, twin_str path, twin_string *value, twin_error *error);
 
+// Makes a pool: for gateways that speak for many devices of one hub, where a connection for each costs too much. Connects to
+// nothing yet. Each of the devices is a client of its own, with its own key or token; certificates cannot share.
+//
+// options: in, not NULL: host_name, transport (TWIN_TRANSPORT_AMQP or AMQP_WS; the default is AMQP), what is trusted, proxy,
+// connect_timeout_ms. Members that are a device's are not looked at.
+// devices_per_connection: in, 1 to 995; 0: 500. When all connections are full, a further one is made.
+// out: out, not NULL.
+// error: out, may be NULL.
+// Results: TWIN_INVALID_ARGUMENT, with the option and its rule; so are transports that devices cannot share.
+twin_result twin_pool_new(const twin_client_options *options,
+                          uint32_t devices_per_connection,
+                          twin_pool *out,
+                          twin_error *error);
+
+// How many connections there are now.
+//
+// pool: in.
+// connections: out, not NULL.
+// error: out, may be NULL.
+// Results: TWIN_CLOSED.
+twin_result twin_pool_connections(twin_pool pool, uint32_t *connections, twin_error *error);
+
+// Ends the handle. Devices that were made with the pool go on; its connections end with the last of them.
+//
+// pool: in.
+// error: out, may be NULL.
+// Results: TWIN_CLOSED if it was closed before.
+twin_result twin_pool_close(twin_pool pool, twin_error *error);
+
 // The library's version, "0.1.0"; lives as long as the program.
 const char *twin_version(void);
 
@@ -747,6 +787,16 @@ twin_result twin_query_next(twin_query query,
                             uint32_t timeout_ms,
                             twin_string *row,
                             twin_error *error);
+
+// twin_query_next in the background, as one of the registry's requests; `done` gets the row as JSON, or TWIN_END.
+//
+// query: in. One that is closed meanwhile still gets its row.
+// timeout_ms, done, userdata, error and results: as for twin_client_open_async; TWIN_CLOSED once the registry is closed, too.
+twin_result twin_query_next_async(twin_query query,
+                                  uint32_t timeout_ms,
+                                  twin_done_fn done,
+                                  void *userdata,
+                                  twin_error *error);
 
 // Ends a query.
 //
@@ -887,6 +937,61 @@ twin_result twin_registry_poll(twin_registry registry, uint32_t *made, twin_erro
 // Results: TWIN_CLOSED if it was closed before.
 twin_result twin_registry_close(twin_registry registry,
                                 twin_error *error);
+
+// twin_registry_create in the background; `done` gets the identity as JSON, keys included: a secret.
+//
+// done, userdata, error and results: as for twin_client_open_async.
+twin_result twin_registry_create_async(twin_registry registry,
+                                       twin_str device_id,
+                                       twin_str module_id,
+                                       uint32_t timeout_ms,
+                                       twin_done_fn done,
+                                       void *userdata,
+                                       twin_error *error);
+
+// twin_registry_create_from in the background; `done` gets the identity as JSON, keys included: a secret.
+//
+// done, userdata, error and results: as for twin_client_open_async.
+twin_result twin_registry_create_from_async(twin_registry registry,
+                                            twin_str document,
+                                            uint32_t timeout_ms,
+                                            twin_done_fn done,
+                                            void *userdata,
+                                            twin_error *error);
+
+// twin_registry_get in the background; `done` gets the identity as JSON, keys included: a secret.
+//
+// done, userdata, error and results: as for twin_client_open_async.
+twin_result twin_registry_get_async(twin_registry registry,
+                                    twin_str device_id,
+                                    twin_str module_id,
+                                    uint32_t timeout_ms,
+                                    twin_done_fn done,
+                                    void *userdata,
+                                    twin_error *error);
+
+// twin_registry_update in the background; `done` gets the identity as JSON, keys included: a secret.
+//
+// done, userdata, error and results: as for twin_client_open_async.
+twin_result twin_registry_update_async(twin_registry registry,
+                                       twin_str document,
+                                       twin_str etag,
+                                       uint32_t timeout_ms,
+                                       twin_done_fn done,
+                                       void *userdata,
+                                       twin_error *error);
+
+// twin_registry_delete in the background; `done` gets no JSON.
+//
+// done, userdata, error and results: as for twin_client_open_async.
+twin_result twin_registry_delete_async(twin_registry registry,
+                                       twin_str device_id,
+                                       twin_str module_id,
+                                       twin_str etag,
+                                       uint32_t timeout_ms,
+                                       twin_done_fn done,
+                                       void *userdata,
+                                       twin_error *error);
 
 // twin_registry_get_twin in the background; `done` gets the twin as JSON.
 //

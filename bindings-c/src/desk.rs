@@ -148,6 +148,10 @@ impl Desk {
             Failure { result: twin_result::TWIN_BUSY, error: Error::new(ErrorKind::Unavailable, message) }
         })?;
         let mut closed = self.closed.subscribe();
+        // Closing waits for those that have a place; who gets one afterwards comes too late.
+        if *closed.borrow_and_update() {
+            return Err(Failure::closed("handle"));
+        }
         let desk = self.clone();
         let mut task = runtime.spawn(request);
         runtime.spawn(async move {

@@ -12,7 +12,7 @@
 //! | [`runtime`] | the threads, blocking waits |
 //! | [`desk`] | callbacks: on the library's thread or through `twin_client_poll` |
 //! | [`options`] | options structs, copied safely whatever their version |
-//! | [`client`], [`client_async`], [`watch`] | devices and modules |
+//! | [`client`], [`client_async`], [`watch`], [`pool`] | devices and modules |
 //! | [`registry`], [`registry_async`], [`query`] | backends |
 //! | [`pure`], [`json`] | functions without a network |
 
@@ -24,6 +24,7 @@ mod error;
 mod handle;
 mod json;
 mod options;
+mod pool;
 mod pure;
 mod query;
 mod registry;

@@ -2,18 +2,20 @@
 
 use std::fs;
 use std::mem;
+use std::ptr;
 use std::time::Duration;
 
 use twin_core::auth::{Credential, Key, SasToken};
 use twin_core::{DeviceId, Error, ErrorKind, HostName, ModuleId};
 use twin_device::{
-    Client, ClientCertificate, Device, DeviceClient, Kind, Module, ModuleClient, Options, Proxy, RetryPolicy,
-    Transport,
+    AmqpPool, Client, ClientCertificate, Device, DeviceClient, Kind, Module, ModuleClient, Options, Proxy,
+    RetryPolicy, Transport,
 };
 use twin_service::{Registry, Retry};
 
 use crate::boundary::Failure;
 use crate::client::Either;
+use crate::pool::{POOLS, twin_pool};
 use crate::string::twin_str;
 
 /// How a device's words travel. The numbers are permanent.
@@ -111,6 +113,8 @@ pub struct twin_client_options {
     pub retry_max_ms: u32,
     /// Trying to connect ends after this, in milliseconds. Default: never.
     pub retry_give_up_ms: u32,
+    /// Connections to share with other devices; they decide about transport and trust. Default: {0}, a connection of its own.
+    pub pool: twin_pool,
 }
 
 /// Everything that can be chosen for a registry; filled like twin_client_options.
@@ -145,23 +149,31 @@ pub struct twin_registry_options {
 ///
 /// # Safety
 /// Every pattern of bytes must be a valid value, zeros included, and the first member must be the size.
-pub(crate) unsafe trait Plain: Copy {}
-// SAFETY: a size, texts (pointers and lengths, checked when read) and 32-bit numbers.
-unsafe impl Plain for twin_client_options {}
+pub(crate) unsafe trait Plain: Copy {
+    /// How long its first version was; programs built then say so.
+    const FIRST: usize;
+}
+// SAFETY: a size, texts (pointers and lengths, checked when read), numbers and handles, which are numbers.
+unsafe impl Plain for twin_client_options {
+    const FIRST: usize = mem::offset_of!(twin_client_options, pool);
+}
 // SAFETY: likewise.
-unsafe impl Plain for twin_registry_options {}
+unsafe impl Plain for twin_registry_options {
+    const FIRST: usize = mem::size_of::<twin_registry_options>();
+}
 
-/// Copies options of this version, of a later one whose new members are not used, or explains.
+/// Copies options of this version, of an earlier one, which are zero in what they lack, of a later one whose new members are
+/// not used, or explains.
 pub(crate) fn copy<T: Plain>(options: *const T) -> Result<T, Failure> {
     if options.is_null() {
         return Err(Failure::invalid("options is NULL"));
     }
     // SAFETY: the program promises options, which begin with their size.
     let size = unsafe { options.cast::<usize>().read_unaligned() };
-    let known = mem::size_of::<T>();
-    if size < known {
+    let (first, known) = (T::FIRST, mem::size_of::<T>());
+    if size < first {
         return Err(Failure::invalid(format!(
-            "options.size is {size}; set it to sizeof, which is at least {known} (twin_client_options_init does)"
+            "options.size is {size}; set it to sizeof, which is at least {first} (twin_client_options_init does)"
         )));
     }
     // A size beyond any real struct is memory that was not filled in, and not read further.
@@ -171,16 +183,20 @@ pub(crate) fn copy<T: Plain>(options: *const T) -> Result<T, Failure> {
         )));
     }
     // SAFETY: the program promises `size` readable bytes.
-    let beyond = unsafe { std::slice::from_raw_parts(options.cast::<u8>().add(known), size - known) };
-    if beyond.iter().any(|byte| *byte != 0) {
+    let given = unsafe { std::slice::from_raw_parts(options.cast::<u8>(), size) };
+    if given.iter().skip(known).any(|byte| *byte != 0) {
         return Err(Error::new(
             ErrorKind::NotSupported,
             "options set members that this version of libtwin does not know; it is older than the header",
         )
         .into());
     }
-    // SAFETY: `known` bytes are there, and any bytes are a value (Plain).
-    Ok(unsafe { options.read_unaligned() })
+    let mut copy = mem::MaybeUninit::<T>::zeroed();
+    // SAFETY: no more than both of them have, and neither is the other; any bytes are a value (Plain).
+    unsafe {
+        ptr::copy_nonoverlapping(given.as_ptr(), copy.as_mut_ptr().cast::<u8>(), size.min(known));
+        Ok(copy.assume_init())
+    }
 }
 
 fn flags(flags: u32) -> Result<impl Fn(twin_flag) -> bool, Failure> {
@@ -311,6 +327,30 @@ pub(crate) fn client(options: &twin_client_options) -> Result<(Either, bool), Fa
     Ok((client, polled))
 }
 
+/// A pool that is not connected yet.
+pub(crate) fn pool(options: &twin_client_options, devices: u32) -> Result<AmqpPool, Failure> {
+    let has = flags(options.flags)?;
+    let mut common = Options::default();
+    connection(
+        &mut common,
+        options.ca_pem,
+        options.ca_file,
+        options.proxy,
+        options.connect_timeout_ms,
+        !has(twin_flag::TWIN_FLAG_NO_SYSTEM_TRUST),
+    )?;
+    let host = HostName::new(options.host_name.text("options.host_name")?)?;
+    let transport = match options.transport {
+        0 => Transport::Amqp,
+        number => transport(number)?,
+    };
+    let devices = match devices {
+        0 => AmqpPool::DEFAULT_DEVICES_PER_CONNECTION,
+        devices => devices as usize,
+    };
+    Ok(AmqpPool::with_devices_per_connection(host, transport, common, devices)?)
+}
+
 fn credential(options: &twin_client_options, certificate: bool) -> Result<Credential, Failure> {
     let key = options.shared_access_key.optional("options.shared_access_key")?;
     let token = options.sas_token.optional("options.sas_token")?;
@@ -365,6 +405,9 @@ fn finish<K: Kind>(
     }
     if let Some(id) = options.model_id.optional("options.model_id")? {
         builder = builder.model_id(id);
+    }
+    if options.pool.id != 0 {
+        builder = builder.pool(&*POOLS.get(options.pool.id)?);
     }
     if let Some(limit) = millis(options.request_timeout_ms) {
         builder = builder.request_timeout(limit);

@@ -1,5 +1,7 @@
 //! Queries, row by row.
 
+use std::ffi::c_void;
+use std::future::Future;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use twin_core::ErrorKind;
 use twin_service::Rows;
 
 use crate::boundary::{Failure, guard, needed};
+use crate::desk::{Desk, Gift, twin_done_fn};
 use crate::error::twin_error;
 use crate::handle::Table;
 use crate::registry::{REGISTRIES, twin_registry};
@@ -24,7 +27,26 @@ pub struct twin_query {
     pub id: u64,
 }
 
-static QUERIES: Table<Mutex<Rows<Value>>> = Table::new(0x9e, "query");
+struct Held {
+    rows: Arc<Mutex<Rows<Value>>>,
+    /// the registry's: callbacks come where its own do
+    desk: Arc<Desk>,
+}
+
+impl Held {
+    /// The next row as text; none: there is no further one.
+    fn next(&self) -> impl Future<Output = Result<Option<String>, Failure>> + Send + use<> {
+        let rows = self.rows.clone();
+        async move { Ok(rows.lock().await.next().await.transpose()?.map(|row| row.to_string())) }
+    }
+}
+
+static QUERIES: Table<Held> = Table::new(0x9e, "query");
+
+/// No error: it comes without an error handle.
+fn end() -> Failure {
+    Failure::of(twin_result::TWIN_END, ErrorKind::NotFound, "there is no further row")
+}
 
 /// Begins a query. Nothing is asked of the hub yet.
 ///
@@ -47,7 +69,8 @@ pub extern "C" fn twin_registry_query(
         REGISTRIES.with(registry.id, |held| {
             let query = held.registry.query(text.text("the query")?);
             let query = if page_size == 0 { query } else { query.page_size(page_size) };
-            out.write(twin_query { id: QUERIES.keep(Mutex::new(query.rows())) });
+            let query = Held { rows: Arc::new(Mutex::new(query.rows())), desk: held.desk.clone() };
+            out.write(twin_query { id: QUERIES.keep(query) });
             Ok(())
         })
     })
@@ -69,14 +92,30 @@ pub extern "C" fn twin_query_next(
 ) -> twin_result {
     guard(error, || {
         let out = needed(row, "row")?;
-        let row = QUERIES.with(query.id, |rows| {
-            let rows = Arc::clone(rows);
-            wait(timeout_ms, async move { Ok(rows.lock().await.next().await.transpose()?) })
-        })?;
-        match row {
-            Some(row) => give(Some(out), &row.to_string()),
-            None => Err(Failure::of(twin_result::TWIN_END, ErrorKind::NotFound, "there is no further row")),
-        }
+        let row = QUERIES.with(query.id, |held| wait(timeout_ms, held.next()))?;
+        give(Some(out), &row.ok_or_else(end)?)
+    })
+}
+
+/// twin_query_next in the background, as one of the registry's requests; `done` gets the row as JSON, or TWIN_END.
+///
+/// query: in. One that is closed meanwhile still gets its row.
+/// timeout_ms, done, userdata, error and results: as for twin_client_open_async; TWIN_CLOSED once the registry is closed, too.
+#[unsafe(no_mangle)]
+pub extern "C" fn twin_query_next_async(
+    query: twin_query,
+    timeout_ms: u32,
+    done: twin_done_fn,
+    userdata: *mut c_void,
+    error: Option<&mut MaybeUninit<twin_error>>,
+) -> twin_result {
+    guard(error, || {
+        QUERIES.with(query.id, |held| {
+            let next = held.next();
+            held.desk.begin(timeout_ms, done, userdata, async move {
+                Ok(Gift { json: Some(next.await?.ok_or_else(end)?), version: 0 })
+            })
+        })
     })
 }
 

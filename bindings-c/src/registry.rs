@@ -86,7 +86,7 @@ pub(crate) fn change(text: twin_str) -> Result<TwinChange, Failure> {
     Ok(TwinChange::from_json(text.json("the change")?)?)
 }
 
-fn identity(text: twin_str) -> Result<Box<Identity>, Failure> {
+pub(crate) fn identity(text: twin_str) -> Result<Box<Identity>, Failure> {
     Ok(Box::new(Identity::from_json(text.json("the identity")?)?))
 }
 

@@ -60,9 +60,9 @@ pub(crate) fn tidy_heap() {
     #[cfg(target_env = "gnu")]
     {
         static ONCE: Once = Once::new();
-        // SAFETY: it takes a number and locks the heap for itself.
         ONCE.call_once(|| {
             // Whether there was something to give back does not matter.
+            // SAFETY: it takes a number and locks the heap for itself.
             let _ = unsafe { libc::malloc_trim(0) };
         });
     }

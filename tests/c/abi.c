@@ -15,6 +15,7 @@ int main(void) {
     MEMBER(twin_string, data);
     MEMBER(twin_string, len);
     TYPE(twin_client);
+    TYPE(twin_pool);
     TYPE(twin_registry);
     TYPE(twin_query);
     TYPE(twin_error);

@@ -27,6 +27,7 @@ MEMBER(twin_client_options, token_lifetime_s);
 MEMBER(twin_client_options, retry_first_ms);
 MEMBER(twin_client_options, retry_max_ms);
 MEMBER(twin_client_options, retry_give_up_ms);
+MEMBER(twin_client_options, pool);
 TYPE(twin_registry_options);
 MEMBER(twin_registry_options, size);
 MEMBER(twin_registry_options, connection_string);

@@ -1,4 +1,4 @@
-/* Lives through lost connections and a restart of its hub: says a line whenever it is connected, reports all the time, hears the
+/* Lives through lost connections and a restart of its hub, over the transport whose number is given: says a line whenever it is connected, reports all the time, hears the
  * desired properties, and ends well after five connections. */
 #include <pthread.h>
 
@@ -30,12 +30,13 @@ static void on_desired(void *userdata, uint32_t kind, twin_str json, uint64_t ve
     pthread_mutex_unlock(&lock);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     twin_client_options options = from_environment("DEVICE_CONNECTION_STRING");
     twin_error error = {0};
     twin_client client;
     int enough = 0;
 
+    options.transport = argc > 1 ? (uint32_t)atoi(argv[1]) : TWIN_TRANSPORT_DEFAULT;
     options.retry_first_ms = 20;
     options.retry_max_ms = 100;
     OK(twin_client_new(&options, &client, &error));

@@ -97,6 +97,47 @@ static void options(void) {
     later.unknown = 0;
     OK(twin_client_new(&later.known, &client, &error));
     OK(twin_client_close(client, 0, &error));
+
+    /* Those of a program that was built before there were pools: what lies behind them is not read. */
+    o = valid();
+    o.size = offsetof(twin_client_options, pool);
+    o.pool.id = 0xdeadbeefcafef00du;
+    OK(twin_client_new(&o, &client, &error));
+    OK(twin_client_close(client, 0, &error));
+    o.size = sizeof o;
+    WRONG(TWIN_INVALID_ARGUMENT, "pool", twin_client_new(&o, &client, &error));
+}
+
+static void registries(void) {
+    twin_error error = {0};
+    twin_registry registry = {42};
+    twin_registry_options o = twin_registry_options_init(), good;
+    struct {
+        twin_registry_options known;
+        uint64_t unknown;
+    } later;
+
+    WRONG(TWIN_INVALID_ARGUMENT, "connection_string", twin_registry_new(&o, &registry, &error));
+    o.connection_string = twin_s("HostName=h;DeviceId=d;SharedAccessKey=AAAAAAAAAAAAAAAAAAAAAA==");
+    CHECK(twin_registry_new(&o, &registry, NULL) != TWIN_OK);
+    o.connection_string = twin_s("\xc3\x28");
+    WRONG(TWIN_INVALID_ARGUMENT, "UTF-8", twin_registry_new(&o, &registry, &error));
+    o.connection_string = twin_s("HostName=h;SharedAccessKeyName=p;SharedAccessKey=AAAAAAAAAAAAAAAAAAAAAA==");
+    good = o;
+    o.size = 1;
+    WRONG(TWIN_INVALID_ARGUMENT, "size", twin_registry_new(&o, &registry, &error));
+    o = good;
+    o.flags = 1u << 20;
+    WRONG(TWIN_NOT_SUPPORTED, "0x100000", twin_registry_new(&o, &registry, &error));
+    o = good;
+    o.ca_pem = twin_s("no certificate");
+    WRONG(TWIN_INVALID_ARGUMENT, "BEGIN CERTIFICATE", twin_registry_new(&o, &registry, &error));
+    memset(&later, 0, sizeof later);
+    later.known = good;
+    later.known.size = sizeof later;
+    later.unknown = 1;
+    WRONG(TWIN_NOT_SUPPORTED, "older", twin_registry_new(&later.known, &registry, &error));
+    CHECK(registry.id == 42);
 }
 
 static void handles(void) {
@@ -223,6 +264,7 @@ int main(int argc, char **argv) {
     (void)argv;
     pure();
     options();
+    registries();
     handles();
     if (argc == 1) forked(); /* under valgrind a child lacks what its parent's threads hold */
     puts("all is well");

@@ -2,6 +2,7 @@
 
 pub mod addon;
 pub mod bench;
+pub mod c;
 pub mod compare;
 pub mod mqtt_peer;
 pub mod node;
