@@ -54,7 +54,7 @@ use self::indexes::Indexes;
 use self::memory::{Handle, Memory, Slot};
 use self::metrics::Metrics;
 use self::sessions::Sessions;
-use self::writer::{Work, Writer};
+use self::writer::{Held, Work, Writer};
 use crate::domain::{self, BulkItem, Command, Done, Presence, Record, refuse};
 use crate::store::{Store, embedded::Embedded, memory::MemoryStore};
 
@@ -90,6 +90,8 @@ struct Inner {
     clock: Clock,
     faults: Faults,
     queue: mpsc::Sender<Work>,
+    /// the writer, if changes are made on the spot
+    in_place: Option<Arc<Held>>,
     room: Arc<Semaphore>,
     queries: Semaphore,
     writer: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -148,17 +150,19 @@ impl Engine {
             broken: OnceLock::new(),
         });
         let (queue, work) = mpsc::channel();
-        let writer = Writer {
+        let in_place = !store.waits();
+        let writer = Arc::new(Held::new(Some(Writer {
             shared: shared.clone(),
             store,
             clock: config.clock.clone(),
             gather: config.gather,
             next_serial,
             presence_due: Instant::now() + writer::PRESENCE_EVERY,
-        };
+        })));
+        let held = writer.clone();
         let thread = std::thread::Builder::new()
             .name("twin-hub-writer".into())
-            .spawn(move || writer.run(&work))
+            .spawn(move || writer::run(&held, &work))
             .map_err(|e| {
                 Error::new(ErrorKind::Internal, "the writer thread cannot be started").with_source(e)
             })?;
@@ -167,6 +171,7 @@ impl Engine {
             clock: config.clock,
             faults: Faults::default(),
             queue,
+            in_place: in_place.then_some(writer),
             room: Arc::new(Semaphore::new(QUEUE_BYTES)),
             queries: Semaphore::new(QUERIES_AT_A_TIME),
             writer: Mutex::new(Some(thread)),
@@ -354,7 +359,11 @@ impl Engine {
         let take = (body_bytes * BYTES_PER_BODY_BYTE + WORK_BYTES).min(QUEUE_BYTES) as u32;
         let room = self.0.room.clone().acquire_many_owned(take).await.map_err(|_| stopped())?;
         let (answer, done) = oneshot::channel();
-        self.0.queue.send(work(answer, room)?).map_err(|_| stopped())?;
+        let work = work(answer, room)?;
+        match &self.0.in_place {
+            Some(writer) => writer::write_now(writer, work),
+            None => self.0.queue.send(work).map_err(|_| stopped())?,
+        }
         done.await.map_err(|_| stopped())?
     }
 

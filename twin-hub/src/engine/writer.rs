@@ -1,10 +1,13 @@
 //! The one writer: takes what arrived meanwhile, steps the domain over it, makes it durable with one sync, installs
-//! it in memory, tells devices, and answers. Runs on a thread of its own, as the store blocks.
+//! it in memory, tells devices, and answers.
+//!
+//! It is at home on a thread of its own, as the store blocks. A store in memory does not: then whoever asks for a change
+//! makes it on the spot ([`write_now`]), as two hand-overs between threads cost several times what the change does.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -67,50 +70,75 @@ pub(super) struct Writer {
 /// Whom to answer what, and the room in the queue that this gives back.
 type Answer = (oneshot::Sender<Result<Done, Refusal>>, Result<Done, Refusal>, OwnedSemaphorePermit);
 
-impl Writer {
-    /// Works until stopped, or until every sender is gone.
-    pub(super) fn run(mut self, queue: &Receiver<Work>) {
-        let _alarm = Alarm(self.shared.clone());
-        loop {
-            let wait = self.presence_due.saturating_duration_since(Instant::now());
-            let mut last = None;
-            let mut batch = Vec::new();
-            match queue.recv_timeout(wait) {
-                Ok(work) => last = Self::gather(queue, work, &mut batch, self.gather),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    if let Err(error) = self.close() {
-                        tracing::error!(%error, "the store could not be closed");
-                    }
-                    return;
+/// The writer, until it is stopped: its thread's, and for stores that do not wait everybody's.
+pub(super) type Held = Mutex<Option<Writer>>;
+
+fn lock(held: &Held) -> MutexGuard<'_, Option<Writer>> {
+    // Poisoned by a fault that the alarm has told; nothing is written any more.
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does a piece of work on the caller's thread; not if the writer was stopped. A caller's works are done in the order of
+/// its calls.
+pub(super) fn write_now(held: &Held, work: Work) {
+    let mut guard = lock(held);
+    if let Some(writer) = guard.as_mut() {
+        let _alarm = Alarm(writer.shared.clone());
+        writer.write(vec![work]);
+    }
+}
+
+/// Works until stopped, or until every sender is gone.
+pub(super) fn run(held: &Held, queue: &Receiver<Work>) {
+    let (gather, shared) = match lock(held).as_ref() {
+        Some(writer) => (writer.gather, writer.shared.clone()),
+        None => return,
+    };
+    let _alarm = Alarm(shared);
+    loop {
+        let due = lock(held).as_ref().map_or_else(Instant::now, |writer| writer.presence_due);
+        let mut last = None;
+        let mut batch = Vec::new();
+        match queue.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(work) => last = Writer::gather(queue, work, &mut batch, gather),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                if let Some(Err(error)) = lock(held).take().map(Writer::close) {
+                    tracing::error!(%error, "the store could not be closed");
                 }
-            }
-            if !batch.is_empty() {
-                self.write(batch);
-            }
-            if Instant::now() >= self.presence_due {
-                self.write_presence(MAX_PRESENCES);
-            }
-            match last {
-                Some(Work::Backup { target, answer }) => {
-                    self.write_presence(usize::MAX);
-                    let _ = answer.send(self.store.copy_to(&target));
-                }
-                Some(Work::Stop { answer }) => {
-                    let _ = answer.send(self.close());
-                    return;
-                }
-                #[cfg(test)]
-                Some(Work::Crash { answer }) => {
-                    drop(self);
-                    let _ = answer.send(());
-                    return;
-                }
-                _ => {}
+                return;
             }
         }
+        let mut guard = lock(held);
+        let Some(writer) = guard.as_mut() else { return };
+        if !batch.is_empty() {
+            writer.write(batch);
+        }
+        if Instant::now() >= writer.presence_due {
+            writer.write_presence(MAX_PRESENCES);
+        }
+        match last {
+            Some(Work::Backup { target, answer }) => {
+                writer.write_presence(usize::MAX);
+                let _ = answer.send(writer.store.copy_to(&target));
+            }
+            Some(Work::Stop { answer }) => {
+                let closed = guard.take().map_or(Ok(()), Writer::close);
+                let _ = answer.send(closed);
+                return;
+            }
+            #[cfg(test)]
+            Some(Work::Crash { answer }) => {
+                drop(guard.take());
+                let _ = answer.send(());
+                return;
+            }
+            _ => {}
+        }
     }
+}
 
+impl Writer {
     /// Takes `first` and what is waiting behind it, up to the first piece of work that must stand alone.
     fn gather(queue: &Receiver<Work>, first: Work, batch: &mut Vec<Work>, longest: Duration) -> Option<Work> {
         let until = Instant::now() + longest;

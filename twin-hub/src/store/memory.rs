@@ -43,6 +43,10 @@ impl Store for MemoryStore {
         Ok(Box::new(move || Embedded::create_copy(&target, records.into_iter().map(Ok))))
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn close(self: Box<Self>) -> Result<()> {
         Ok(())
     }

@@ -60,7 +60,7 @@ pub(crate) type Visit<'v> = dyn FnMut(&[u8], Arc<[u8]>) -> Result<()> + 'v;
 /// Work that may run on another thread while the store goes on changing.
 pub(crate) type Job = Box<dyn FnOnce() -> Result<()> + Send>;
 
-/// Keeps bytes under bytes. One owner; the writer thread. The laws are in `laws`.
+/// Keeps bytes under bytes. One owner: the writer. The laws are in `laws`.
 pub(crate) trait Store: Send {
     /// The value under `key`.
     fn get(&self, key: &[u8]) -> Result<Option<Arc<[u8]>>>;
@@ -75,6 +75,11 @@ pub(crate) trait Store: Send {
     /// Freezes the state as it is now; the job then copies it into `target`, which must be empty or missing,
     /// so that `target` opens as a data directory.
     fn copy_to(&self, target: &Path) -> Result<Job>;
+
+    /// Whether [`Store::apply`] waits for a disk. If not, whoever asks for a change may make it on the spot.
+    fn waits(&self) -> bool {
+        true
+    }
 
     /// Flushes and lets go of everything.
     fn close(self: Box<Self>) -> Result<()>;
