@@ -10,6 +10,7 @@ pub mod process;
 pub mod random;
 pub mod rhea;
 pub mod stage;
+pub mod story;
 
 /// The README's programs compile and run.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tests::rhea::RheaHub;
+use tests::story::story;
 use twin_device::{
     AmqpPool, Builder, Delivery, DesiredChange, Device, DeviceClient, ErrorKind, Options, RetryPolicy,
     Transport,
@@ -33,38 +34,6 @@ fn client(port: &str, device: &str) -> Builder<Device> {
         .transport(transport)
         .answer_timeout(Duration::from_secs(1))
         .retry(RetryPolicy::custom(|_, error| error.is_retryable().then_some(Duration::from_millis(5))))
-}
-
-/// Everything that a device does, against a hub that means well.
-async fn story(client: &DeviceClient) {
-    let mut desired = client.desired();
-    let Some(DesiredChange::Whole { mut version, .. }) = desired.next().await else { panic!() };
-    let large = "x".repeat(4000);
-    let reported =
-        client.report(json!({"connectivity": {"type": "cellular"}, "large": large})).await.unwrap();
-    assert!(reported.version.unwrap() > 1);
-    let twin = client.twin().await.unwrap();
-    assert_eq!(twin.reported.value["connectivity"], json!({"type": "cellular"}));
-    assert_eq!(twin.reported.value["large"], large.as_str());
-    let last = version + 100;
-    client.report(json!({"poke": 100})).await.unwrap();
-    while version < last {
-        version = match desired.next().await.unwrap() {
-            DesiredChange::Patch { patch, version: at } => {
-                assert_eq!((at, &patch["n"]), (version + 1, &json!(version)));
-                at
-            }
-            DesiredChange::Whole { version: at, .. } => at,
-        };
-    }
-    let stale = client.report_if_version(json!({"a": 1}), 1).await.unwrap_err();
-    assert_eq!((stale.kind(), stale.delivery()), (ErrorKind::PreconditionFailed, Some(Delivery::Refused)));
-    // More than the credit of one go.
-    for n in 0..200 {
-        client.report(json!({"n": n})).await.unwrap();
-    }
-    assert_eq!(client.twin().await.unwrap().reported.value["n"], 199);
-    client.close().await.unwrap();
 }
 
 #[tokio::test]

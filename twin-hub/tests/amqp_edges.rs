@@ -207,7 +207,7 @@ async fn signs_of_life_come_in_time_and_silence_is_ended() {
     // Faster than the hub can be is told so.
     tokio::time::resume();
     let mut peer = Peer::new(&world).await;
-    peer.send(&[AMQP, &open(999)].concat()).await;
+    peer.send(&[AMQP, &open(199)].concat()).await;
     peer.header().await.unwrap();
     assert!(peer.until(CLOSE, "too fast").await.has("idle-time-out"));
 }

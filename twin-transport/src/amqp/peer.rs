@@ -69,10 +69,18 @@ struct Link {
     remote_handle: Option<u32>,
     credit: u32,
     deliveries: u32,
-    waiting: VecDeque<Bytes>,
+    waiting: VecDeque<Parcel>,
     partial: BytesMut,
     /// Id of the delivery that arrives, and whether it is settled.
     arriving: Option<(u32, bool)>,
+}
+
+/// A message on its way out.
+#[derive(Debug)]
+struct Parcel {
+    rest: Bytes,
+    /// Its first piece has gone.
+    begun: bool,
 }
 
 /// See the module.
@@ -91,7 +99,8 @@ pub(super) struct Peer {
     free: Vec<u32>,
     next_outgoing: u32,
     outgoing_window: u32,
-    largest_window: u32,
+    /// Deliveries are numbered apart from frames, without gaps: Proton insists.
+    next_delivery: u32,
     next_incoming: u32,
     incoming_left: u32,
     links: HashMap<LinkId, Link>,
@@ -139,7 +148,7 @@ impl Peer {
             free: Vec::new(),
             next_outgoing: 0,
             outgoing_window: 0,
-            largest_window: 0,
+            next_delivery: 0,
             next_incoming: 0,
             incoming_left: INCOMING_WINDOW,
             links: HashMap::new(),
@@ -228,7 +237,7 @@ impl Peer {
                 format!("'{}' has stopped taking messages", self.host),
             ));
         }
-        link.waiting.push_back(payload);
+        link.waiting.push_back(Parcel { rest: payload, begun: false });
         self.pump(id);
         Ok(())
     }
@@ -317,7 +326,6 @@ impl Peer {
     fn begin(&mut self, fields: &mut Fields) -> Option<Happened> {
         self.next_incoming = fields.number(1).unwrap_or(0);
         self.outgoing_window = fields.number(2).unwrap_or(0);
-        self.largest_window = self.outgoing_window;
         self.max_handle = fields.number(4).unwrap_or(u32::MAX).min(MAX_LINKS - 1);
         self.begun = true;
         Some(Happened::Begun)
@@ -358,7 +366,6 @@ impl Peer {
         let heard_up_to = fields.number(0).unwrap_or(0);
         let window = fields.number(1).unwrap_or(0);
         self.outgoing_window = window.saturating_sub(self.next_outgoing.wrapping_sub(heard_up_to));
-        self.largest_window = self.largest_window.max(self.outgoing_window);
         let id = fields.number(4).and_then(|handle| self.remote.get(&handle).copied());
         let (delivered, credit) = (fields.number(5).unwrap_or(0), fields.number(6));
         if let Some((id, link)) = id.and_then(|id| Some((id, self.links.get_mut(&id)?))) {
@@ -477,45 +484,44 @@ impl Peer {
         self.put(frame::FLOW, fields, &[]);
     }
 
-    /// Sends what waits on a link, as far as credit and window go.
+    /// Sends what waits on a link, as far as credit (which counts messages) and window (which counts frames) go.
     fn pump(&mut self, id: LinkId) {
+        let most = self.remote_max_frame as usize - TRANSFER_OVERHEAD;
         loop {
-            let most = self.remote_max_frame as usize - TRANSFER_OVERHEAD;
-            let (begun, window) = (self.begun, self.outgoing_window);
             let Some(link) = self.links.get_mut(&id) else { return };
-            let Some(payload) = link.waiting.front() else {
+            let Some(parcel) = link.waiting.front_mut() else {
                 link.waiting = VecDeque::new();
                 return;
             };
-            if !begun || !link.attached || link.credit == 0 {
+            if !self.begun || !link.attached || (link.credit == 0 && !parcel.begun) {
                 return;
             }
-            let frames = payload.len().div_ceil(most).max(1) as u32;
-            // The window counts frames. A message that no window is large enough for goes out with the largest.
-            if window < frames.min(self.largest_window.max(1)) {
+            if self.outgoing_window == 0 {
                 self.stalled = true;
                 return;
             }
-            let payload = link.waiting.pop_front().unwrap_or_default();
-            let (delivery, settled) = (self.next_outgoing, link.settled);
-            let tag = Bytes::copy_from_slice(&link.deliveries.to_be_bytes());
-            link.credit -= 1;
-            link.deliveries = link.deliveries.wrapping_add(1);
-            for index in 0..frames as usize {
-                let piece = &payload[index * most..payload.len().min((index + 1) * most)];
-                let more = index + 1 < frames as usize;
-                let mut fields = vec![Value::Uint(id.0)];
-                if index == 0 {
-                    let tag = Value::Binary(tag.clone());
-                    fields.extend([Value::Uint(delivery), tag, Value::Uint(0), Value::Bool(settled)]);
-                } else {
-                    fields.extend([Value::Null, Value::Null, Value::Null, Value::Bool(settled)]);
+            let piece = parcel.rest.split_to(parcel.rest.len().min(most));
+            let more = !parcel.rest.is_empty();
+            let settled = Value::Bool(link.settled);
+            let fields = match std::mem::replace(&mut parcel.begun, true) {
+                true => {
+                    vec![Value::Uint(id.0), Value::Null, Value::Null, Value::Null, settled, Value::Bool(more)]
                 }
-                fields.push(Value::Bool(more));
-                self.put(frame::TRANSFER, fields, piece);
+                false => {
+                    let tag = Value::Binary(Bytes::copy_from_slice(&link.deliveries.to_be_bytes()));
+                    let delivery = Value::Uint(self.next_delivery);
+                    self.next_delivery = self.next_delivery.wrapping_add(1);
+                    link.credit -= 1;
+                    link.deliveries = link.deliveries.wrapping_add(1);
+                    vec![Value::Uint(id.0), delivery, tag, Value::Uint(0), settled, Value::Bool(more)]
+                }
+            };
+            if !more {
+                link.waiting.pop_front();
             }
-            self.next_outgoing = self.next_outgoing.wrapping_add(frames);
-            self.outgoing_window = self.outgoing_window.saturating_sub(frames);
+            self.next_outgoing = self.next_outgoing.wrapping_add(1);
+            self.outgoing_window -= 1;
+            self.put(frame::TRANSFER, fields, &piece);
         }
     }
 

@@ -138,21 +138,28 @@ async fn large_messages_keep_to_frame_size_window_and_credit() {
         let patch = Bytes::from(vec![b'x'; 3000]);
         line.talk.say(SLOT, &Said::Report { rid: Rid(n.to_string()), patch, if_version: None }).unwrap();
     }
-    // One message takes seven frames: the window holds no second one.
-    let pieces = heard(&mut hub, &mut line).await;
-    assert_eq!(pieces.len(), 7);
-    assert!(pieces.iter().all(|(code, _, payload)| *code == frame::TRANSFER && payload.len() < 512));
-    let whole: BytesMut = pieces.iter().flat_map(|(_, _, payload)| payload.iter().copied()).collect();
-    assert_eq!(super::message::decode(whole.freeze()).unwrap().bytes().len(), 3000);
-    // The window opens: the credit of two is used up by the second.
-    let flow = |next, credit| {
-        let fields = [next, 100, 0, 100, 7, 0, credit].map(Value::Uint);
+    // One message takes seven frames, so the window of twelve holds five of the second; credit is for two.
+    let flow = |next, window, credit| {
+        let fields = [next, window, 0, 100, 7, 0, credit].map(Value::Uint);
         bytes_of(&[(frame::FLOW, fields.to_vec(), b"")])
     };
-    hub.write_all(&flow(7, 2)).await.unwrap();
-    assert_eq!(heard(&mut hub, &mut line).await.len(), 7);
-    hub.write_all(&flow(14, 3)).await.unwrap();
-    assert_eq!(heard(&mut hub, &mut line).await.len(), 7);
+    let mut pieces = heard(&mut hub, &mut line).await;
+    for (frames, next) in [(12, flow(12, 1, 2)), (13, flow(13, 100, 2)), (14, flow(14, 100, 3))] {
+        assert_eq!(pieces.len(), frames);
+        hub.write_all(&next).await.unwrap();
+        pieces.extend(heard(&mut hub, &mut line).await);
+    }
+    assert_eq!(pieces.len(), 21);
+    for (n, pieces) in pieces.chunks_mut(7).enumerate() {
+        assert!(pieces.iter().all(|(code, _, payload)| *code == frame::TRANSFER && payload.len() < 512));
+        // Deliveries are numbered without gaps, and `more` follows until the last.
+        let ids: Vec<_> = pieces.iter_mut().filter_map(|(_, fields, _)| fields.number(1)).collect();
+        assert_eq!(ids, [n as u32]);
+        let more: Vec<_> = pieces.iter_mut().map(|(_, fields, _)| fields.take(5).is_true()).collect();
+        assert_eq!(more, [true, true, true, true, true, true, false]);
+        let whole: BytesMut = pieces.iter().flat_map(|(_, _, payload)| payload.iter().copied()).collect();
+        assert_eq!(super::message::decode(whole.freeze()).unwrap().bytes().len(), 3000);
+    }
     let too_large = Said::Report { rid: Rid("x".into()), patch: vec![0; 600_000].into(), if_version: None };
     assert_eq!(line.talk.say(SLOT, &too_large).unwrap_err().kind(), ErrorKind::TooLarge);
 }

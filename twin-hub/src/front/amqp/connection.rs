@@ -38,8 +38,8 @@ const HIGH_WATER_BYTES: usize = 128 * 1024;
 pub(super) const CHANNEL_MAX: u16 = 1023;
 /// How long a peer may be silent; half of it is what `open` asks for. IoT Edge's hub closes after four minutes.
 const SILENCE: Duration = Duration::from_secs(240);
-/// Shortest silence that a peer may ask the hub to keep below.
-const LEAST_IDLE: Duration = Duration::from_secs(1);
+/// Shortest silence that a peer may ask the hub to keep below. Proton asks for half a second when told to beat each second.
+const LEAST_IDLE: Duration = Duration::from_millis(200);
 /// Smallest frame that a peer must take (AMQP 1.0, 2.7.1).
 const LEAST_FRAME: u32 = 512;
 
@@ -218,7 +218,7 @@ fn opened<S>(pipe: &mut Pipe<S>, open: &Open) -> Result<Remote, sasl::Failed> {
     }
     let idle = open.idle_time_out.filter(|idle| *idle > 0).map(|ms| Duration::from_millis(ms.into()));
     if idle.is_some_and(|idle| idle < LEAST_IDLE) {
-        return refuse(pipe, "amqp:not-allowed", "idle-time-out is below a second, which cannot be kept");
+        return refuse(pipe, "amqp:not-allowed", "idle-time-out is below 200 ms, which cannot be kept");
     }
     say_open(pipe);
     Ok(Remote { max_frame: (max_frame as usize).min(MAX_FRAME), heartbeat: idle.map(|idle| idle / 2) })
