@@ -49,7 +49,7 @@ pub(super) enum Happened {
     /// The hub agreed to a link.
     Attached(LinkId),
     /// A whole message came.
-    Message(LinkId, grammar::Message),
+    Message(LinkId, Box<grammar::Message>),
     /// The hub ended a link, or confirmed that we did.
     Detached(LinkId, Option<Error>),
     /// The hub said goodbye to all of it.
@@ -444,7 +444,7 @@ impl Peer {
         }
         self.received(id);
         let message = message::decode(whole).map_err(|Malformed(why)| self.protocol(why))?;
-        Ok((!leaving).then_some(Happened::Message(id, message)))
+        Ok((!leaving).then_some(Happened::Message(id, Box::new(message))))
     }
 
     /// Counts a delivery, and grants more before the hub runs out.
