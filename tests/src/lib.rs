@@ -4,6 +4,7 @@ pub mod addon;
 pub mod bench;
 pub mod c;
 pub mod compare;
+pub mod https_peer;
 pub mod mqtt_peer;
 pub mod node;
 pub mod process;

@@ -167,6 +167,8 @@ pub enum Packet {
         payload: Vec<u8>,
         /// 0 or 1
         qos: u8,
+        /// packet id, for QoS 1
+        id: Option<u16>,
     },
     /// PUBACK of this packet id.
     Puback(u16),
@@ -409,11 +411,9 @@ fn read(first: u8, body: &[u8]) -> Packet {
         (3, flags) => {
             assert_eq!(flags & 0b1001, 0, "DUP and RETAIN are for nobody here");
             let (qos, topic) = (flags >> 1, body.text());
-            if qos > 0 {
-                body.u16();
-            }
+            let id = (qos > 0).then(|| body.u16());
             let payload = std::mem::take(&mut body.0).to_vec();
-            Packet::Publish { topic, payload, qos }
+            Packet::Publish { topic, payload, qos, id }
         }
         (4, 0) => Packet::Puback(body.u16()),
         (8, 2) => Packet::Subscribe { id: body.u16(), filter: body.text(), qos: body.u8() },

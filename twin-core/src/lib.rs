@@ -12,6 +12,7 @@
 //! | [`query`] | the query language: parse, build, evaluate |
 //! | [`wire`] | the only place that spells IoT Hub: topics, paths, headers, statuses |
 //! | [`session`] | the device's sans-IO session machine |
+//! | [`receive`] | when to ask for messages over HTTPS |
 //! | [`address`], [`time`], [`error`] | names, instants, the one error type |
 
 pub mod address;
@@ -20,6 +21,7 @@ pub mod error;
 pub mod identity;
 pub mod message;
 pub mod query;
+pub mod receive;
 pub mod session;
 pub mod time;
 pub mod twin;

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use twin_core::auth::{Credential, DeviceConnectionString};
+use twin_core::receive::ReceivePolicy;
 use twin_core::session::{Config, RetryPolicy, Session};
 use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
 use twin_transport::device::Connector;
@@ -13,6 +14,9 @@ use twin_transport::{Carrier, ClientCertificate, Endpoint, Options};
 use crate::client::Client;
 use crate::kind::Kind;
 use crate::pool::AmqpPool;
+
+/// What an HTTPS request is given beyond its own time limit before it counts as unanswered.
+const HTTPS_GRACE: Duration = Duration::from_secs(5);
 
 /// How the device's words travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,12 +31,15 @@ pub enum Transport {
     Amqp,
     /// AMQP 1.0 over a secure WebSocket, port 443.
     AmqpWs,
+    /// HTTPS, port 443: telemetry and messages from the cloud, which are asked for by a [`ReceivePolicy`]. IoT Hub has no
+    /// twins over HTTPS: requests for them fail with [`NotSupported`](ErrorKind::NotSupported).
+    Http,
 }
 
 impl Transport {
     pub(crate) fn carrier(self) -> Carrier {
         match self {
-            Transport::Mqtt | Transport::Amqp => Carrier::Tls,
+            Transport::Mqtt | Transport::Amqp | Transport::Http => Carrier::Tls,
             Transport::MqttWs | Transport::AmqpWs => Carrier::WebSocket,
         }
     }
@@ -78,6 +85,7 @@ pub struct Builder<K> {
     config: Config,
     options: Options,
     user_product_info: Option<String>,
+    receive: ReceivePolicy,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -99,6 +107,7 @@ impl<K: Kind> Builder<K> {
             config: Config::new(host, key, credential),
             options: Options::default(),
             user_product_info: None,
+            receive: ReceivePolicy::default(),
             kind: PhantomData,
         }
     }
@@ -189,6 +198,13 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// When messages from the cloud are asked for over [`Transport::Http`]; the other transports are told of them. Default:
+    /// every second, all that wait.
+    pub fn receive_policy(mut self, policy: ReceivePolicy) -> Self {
+        self.receive = policy;
+        self
+    }
+
     /// Who made the device, for the hub's statistics: appended to this library's name and version.
     pub fn product_info(mut self, text: impl Into<String>) -> Self {
         self.user_product_info = Some(text.into());
@@ -229,10 +245,20 @@ impl<K: Kind> Builder<K> {
                 return Err(Error::invalid("a device with X.509 cannot share the connection of a pool"));
             }
             Some(pool) => Connector::pooled(self.endpoint, &pool.0)?,
+            None if self.transport == Transport::Http => {
+                Connector::https(self.endpoint, &self.options, self.receive)?
+            }
             None if self.transport.is_amqp() => Connector::amqp(self.endpoint, &self.options)?,
             None => Connector::mqtt(self.endpoint, &self.options)?,
         };
         self.config.renew_in_place = connector.renews_in_place();
+        if !connector.carries_twins() {
+            self.config.twins = false;
+            // Several requests at once could overtake each other, and each has its own time limit.
+            self.config.max_posts_in_flight = 1;
+            self.config.answer_timeout =
+                self.config.answer_timeout.max(self.options.request_timeout + HTTPS_GRACE);
+        }
         let seed = getrandom::u64().map_err(|e| {
             Error::new(ErrorKind::Internal, format!("the system gives no random numbers: {e}"))
         })?;

@@ -34,15 +34,17 @@ pub type ModuleClient = Client<Module>;
 ///
 /// Needs a Tokio runtime with time and I/O: the one in which the first request is made runs the client's task.
 pub struct Client<K> {
-    owner: Arc<Owner>,
+    pub(crate) owner: Arc<Owner>,
     kind: PhantomData<fn() -> K>,
 }
 
 /// What all handles hold together: the last to go tells the task.
-struct Owner {
+pub(crate) struct Owner {
     key: TwinKey,
     takes_tokens: bool,
-    shared: Arc<Shared>,
+    /// whether several messages can travel in one request
+    pub(crate) batches: bool,
+    pub(crate) shared: Arc<Shared>,
     /// until a first request starts it
     driver: Mutex<Option<Driver>>,
 }
@@ -123,8 +125,9 @@ impl Client<Module> {
 impl<K: Kind> Client<K> {
     pub(crate) fn new(key: TwinKey, takes_tokens: bool, session: Session, connector: Connector) -> Self {
         let shared = Shared::new();
+        let batches = connector.takes_batches();
         let driver = Driver::new(key.clone(), shared.clone(), session, connector);
-        let owner = Owner { key, takes_tokens, shared, driver: Mutex::new(Some(driver)) };
+        let owner = Owner { key, takes_tokens, batches, shared, driver: Mutex::new(Some(driver)) };
         Client { owner: Arc::new(owner), kind: PhantomData }
     }
 
@@ -308,7 +311,7 @@ impl<K: Kind> Client<K> {
     /// # }
     /// ```
     pub async fn report(&self, patch: impl Serialize) -> Result<Reported> {
-        self.send(typed::whole(SectionName::Reported, &patch)?, None).await
+        self.send_report(typed::whole(SectionName::Reported, &patch)?, None).await
     }
 
     /// [`report`](Client::report), if the `$version` of the reported properties still is `version`. Never sent twice.
@@ -332,7 +335,7 @@ impl<K: Kind> Client<K> {
     /// # }
     /// ```
     pub async fn report_if_version(&self, patch: impl Serialize, version: u64) -> Result<Reported> {
-        self.send(typed::whole(SectionName::Reported, &patch)?, Some(version)).await
+        self.send_report(typed::whole(SectionName::Reported, &patch)?, Some(version)).await
     }
 
     /// Reports only what changed between two values of your type: the one that the hub has and the one it shall have.
@@ -367,10 +370,10 @@ impl<K: Kind> Client<K> {
         if patch.is_empty() {
             return Ok(None);
         }
-        self.send(patch, None).await.map(Some)
+        self.send_report(patch, None).await.map(Some)
     }
 
-    async fn send(&self, patch: Patch, if_version: Option<u64>) -> Result<Reported> {
+    async fn send_report(&self, patch: Patch, if_version: Option<u64>) -> Result<Reported> {
         match self.ask(|ticket| Command::Report { ticket, patch, if_version }).await? {
             Answer::Reported { version } => Ok(Reported { version }),
             other => Err(unexpected(&other)),
@@ -509,14 +512,18 @@ impl<K: Kind> Client<K> {
         Subscription::new(self.owner.shared.watch_expiries(), self.owner.shared.clone())
     }
 
-    fn post(&self, letter: Letter) -> Result<()> {
+    pub(crate) fn post(&self, letter: Letter) -> Result<()> {
         self.start()?;
         self.owner.shared.post(letter)
     }
 
-    async fn ask(&self, command: impl FnOnce(Ticket) -> Command) -> Result<Answer> {
+    pub(crate) async fn ask(&self, command: impl FnOnce(Ticket) -> Command) -> Result<Answer> {
+        self.request(command)?.await
+    }
+
+    pub(crate) fn request(&self, command: impl FnOnce(Ticket) -> Command) -> Result<Request> {
         self.start()?;
-        Request::post(&self.owner.shared, command)?.await
+        Request::post(&self.owner.shared, command)
     }
 
     /// Starts the task, if it is not running.
@@ -544,13 +551,14 @@ impl<K> fmt::Debug for Client<K> {
     }
 }
 
-fn unexpected(answer: &Answer) -> Error {
+pub(crate) fn unexpected(answer: &Answer) -> Error {
     // Only the kind of the answer: it may hold the twin.
     let kind = match answer {
         Answer::Opened => "Opened",
         Answer::Twin(_) => "Twin",
         Answer::Reported { .. } => "Reported",
         Answer::Watching => "Watching",
+        Answer::Taken => "Taken",
         Answer::Closed => "Closed",
         _ => "something else",
     };

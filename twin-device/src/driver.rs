@@ -8,12 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
 use twin_core::auth::SasToken;
+use twin_core::message::Settlement;
 use twin_core::session::{self, Command, Event, Now, Output, Session, State, Ticket};
 use twin_core::wire::{Heard, Said};
-use twin_core::{Error, ErrorKind, Result, Timestamp, TwinKey};
+use twin_core::{CloudMessage, Error, ErrorKind, Result, Timestamp, TwinKey};
 use twin_transport::device::{Connection, Connector};
 
 use crate::fan::Fan;
+use crate::mailbox::Mailbox;
 use crate::shared::{Letter, Reply, Shared};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -57,6 +59,7 @@ pub(crate) struct Driver {
     epoch: Instant,
     replies: HashMap<Ticket, Reply>,
     fan: Fan,
+    mail: Mailbox,
     /// The session was asked to watch desired properties, by this ticket if it has not ended yet.
     watching: bool,
     watch: Option<Ticket>,
@@ -77,6 +80,7 @@ impl Driver {
             epoch: Instant::now(),
             replies: HashMap::new(),
             fan: Fan::default(),
+            mail: Mailbox::default(),
             watching: false,
             watch: None,
             stopped: true,
@@ -109,6 +113,7 @@ impl Driver {
                 Output::Disconnect => self.leave(),
                 Output::Event(Event::Done { ticket, result }) => self.done(ticket, result),
                 Output::Event(Event::Desired(change)) => self.fan.tell(&change, &self.session),
+                Output::Event(Event::Message(message)) => self.mail(*message),
                 Output::Event(Event::State(state)) => self.state(state),
                 Output::Event(Event::TokenExpiring { at }) => self.shared.tell_expiry(at),
                 Output::Idle { wake_at } => {
@@ -172,6 +177,11 @@ impl Driver {
             State::Disconnected { reason, retry_in } => {
                 tracing::info!(device = %self.key, ?reason, ?retry_in, "disconnected");
                 self.stopped = retry_in.is_none();
+                if self.stopped && self.mail.watching {
+                    // Nobody would ever hear a message again: whoever waits learns why.
+                    self.mail.end(reason.as_ref());
+                    self.session.handle_command(now(self.epoch), Command::UnwatchMessages);
+                }
             }
             State::Connecting => self.stopped = false,
             State::Connected => tracing::info!(device = %self.key, "connected"),
@@ -195,6 +205,13 @@ impl Driver {
                 }
                 Ok(_) => {}
             }
+        } else if self.mail.watch == Some(ticket) {
+            self.mail.watch = None;
+            match result {
+                Err(error) if error.kind() == ErrorKind::Timeout && !self.stopped => self.begin_mail(),
+                Err(error) => self.mail.end(Some(&error)),
+                Ok(_) => {}
+            }
         } else if let Some(reply) = self.replies.remove(&ticket) {
             if self.replies.is_empty() {
                 self.replies = HashMap::new();
@@ -210,6 +227,21 @@ impl Driver {
         self.session.handle_command(now(self.epoch), Command::WatchDesired { ticket });
     }
 
+    fn begin_mail(&mut self) {
+        let ticket = self.shared.ticket();
+        (self.mail.watching, self.mail.watch) = (true, Some(ticket));
+        self.session.handle_command(now(self.epoch), Command::WatchMessages { ticket });
+    }
+
+    fn mail(&mut self, message: CloudMessage) {
+        if let Some(message) = self.mail.tell(message, &self.shared) {
+            // Where the transport cannot give it back, it is not acknowledged, and comes again.
+            let (ticket, lock_token) = (self.shared.ticket(), message.lock_token);
+            let settle = Command::Settle { ticket, lock_token, settlement: Settlement::Abandon };
+            self.session.handle_command(now(self.epoch), settle);
+        }
+    }
+
     fn read_letters(&mut self) {
         let (letters, abandoned) = self.shared.take_letters();
         for letter in letters {
@@ -220,6 +252,13 @@ impl Driver {
                 }
                 Letter::Cancel(ticket) => Command::Cancel(ticket),
                 Letter::UpdateToken(token) => Command::UpdateToken(*token),
+                Letter::Mail(outlet) => {
+                    self.mail.add(&outlet);
+                    if self.mail.watch.is_none() {
+                        self.begin_mail();
+                    }
+                    continue;
+                }
                 Letter::Watch(outlet) => {
                     self.fan.add(&outlet, &self.session);
                     // Also when watching already: every request makes a session that gave up try again.
@@ -235,6 +274,10 @@ impl Driver {
             (self.watching, self.watch) = (false, None);
             self.session.handle_command(now(self.epoch), Command::UnwatchDesired);
         }
+        if !self.mail.is_wanted() && self.mail.watching {
+            (self.mail.watching, self.mail.watch) = (false, None);
+            self.session.handle_command(now(self.epoch), Command::UnwatchMessages);
+        }
         if abandoned && !self.closing {
             self.closing = true;
             let ticket = self.shared.ticket();
@@ -247,6 +290,7 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.shared.end();
         self.fan.end(None);
+        self.mail.end(None);
     }
 }
 

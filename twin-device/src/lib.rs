@@ -1,4 +1,5 @@
-//! Device twins for devices: open, read the twin, report, hear desired changes, survive bad networks.
+//! Device twins for devices: open, read the twin, report, hear desired changes, send telemetry, take messages, survive bad
+//! networks.
 //!
 //! | name | what it is |
 //! |---|---|
@@ -6,6 +7,7 @@
 //! | [`Builder`] | everything that can be chosen before connecting |
 //! | [`Subscription`] | desired changes, connection states and token expiries as streams |
 //! | [`DeviceTwin`], [`TypedTwin`] | the twin, as JSON and as your own types |
+//! | [`Message`], [`Incoming`], [`ReceivePolicy`] | telemetry, messages from the cloud, and when to ask for them over HTTPS |
 //! | [`Options`], [`Transport`], [`RetryPolicy`] | how to connect, and when again |
 //! | [`AmqpPool`] | many devices over few connections |
 //! | [`Error`], [`ErrorKind`], [`Delivery`] | what went wrong, and whether the hub may have acted |
@@ -38,6 +40,7 @@
 //! - **No desired change is lost.** After every connection the client subscribes, reads the twin and delivers the
 //!   difference; each `$version` comes once and in order, or a [`DesiredChange::Whole`] stands for what was missed.
 //! - **Every request ends**, and its error says whether the hub may have acted ([`Error::delivery`]).
+//! - **Telemetry arrives at least once, in order**; a message from the cloud comes again until it is settled.
 //! - **Dropping a future gives its request up**; dropping the last handle says goodbye to the hub and ends everything.
 //! - Connections, subscriptions and tokens made from a key are renewed without the application's help.
 
@@ -46,6 +49,8 @@ mod client;
 mod driver;
 mod fan;
 mod kind;
+mod mailbox;
+mod messages;
 mod pool;
 mod request;
 mod shared;
@@ -54,10 +59,13 @@ mod subscription;
 pub use builder::{Builder, Transport};
 pub use client::{Client, DeviceClient, ModuleClient, Reported};
 pub use kind::{Device, Kind, Module};
+pub use messages::Incoming;
 pub use pool::AmqpPool;
 pub use subscription::Subscription;
 
 pub use twin_core::auth::{Credential, DeviceConnectionString, Key, SasToken};
+pub use twin_core::message::{Ack, CloudMessage, MAX_TELEMETRY_BYTES, Message, Settlement};
+pub use twin_core::receive::{Cron, ReceivePolicy, When};
 pub use twin_core::session::{DesiredChange, RetryPolicy, State};
 pub use twin_core::twin::{DeviceTwin, Object, Patch, Properties, Typed, TypedTwin, diff, merge};
 pub use twin_core::{Delivery, DeviceId, Error, ErrorKind, HostName, ModuleId, Result, Timestamp, TwinKey};

@@ -9,6 +9,7 @@ use twin_core::auth::SasToken;
 use twin_core::session::{Answer, Command, DesiredChange, State, Ticket};
 use twin_core::{Delivery, Error, ErrorKind, Result, Timestamp};
 
+use crate::messages::Incoming;
 use crate::subscription::Outlet;
 
 /// Most requests that wait for the task to take them, in letters; one more fails at once. The session has its own bound.
@@ -28,6 +29,8 @@ pub(crate) enum Letter {
     Cancel(Ticket),
     /// Somebody wants to hear of desired changes.
     Watch(Arc<Outlet<DesiredChange>>),
+    /// Somebody wants messages from the cloud.
+    Mail(Arc<Outlet<Incoming>>),
     /// A new given token.
     UpdateToken(Box<SasToken>),
 }

@@ -41,6 +41,17 @@ impl<T> Outlet<T> {
         wake(flow)
     }
 
+    /// [`push`](Outlet::push) for what is not to be dropped: gives it back if there is no room, or nobody reads any more.
+    pub(crate) fn offer(&self, item: T, room: usize) -> Option<T> {
+        let mut flow = self.lock();
+        if flow.queue.len() >= room || flow.ended {
+            return Some(item);
+        }
+        flow.queue.push_back(item);
+        wake(flow);
+        None
+    }
+
     /// Puts an item in place of everything that waits.
     pub(crate) fn replace(&self, item: T) -> bool {
         let mut flow = self.lock();

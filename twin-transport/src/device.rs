@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use twin_core::auth::SasToken;
+use twin_core::receive::ReceivePolicy;
 use twin_core::wire::{Heard, Said};
 use twin_core::{Error, Result};
 
-use crate::{Endpoint, Options, amqp, mqtt};
+use crate::{Endpoint, Options, amqp, https, mqtt};
 
 /// Makes connections of one device. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub enum Connector {
     Mqtt(mqtt::Connector),
     /// AMQP 1.0.
     Amqp(amqp::Connector),
+    /// HTTPS.
+    Https(https::Connector),
     /// AMQP 1.0 over a connection shared with other devices.
     Pooled {
         /// The connections.
@@ -40,6 +43,24 @@ impl Connector {
     /// As there.
     pub fn amqp(endpoint: Endpoint, options: &Options) -> Result<Connector> {
         amqp::Connector::new(endpoint, options).map(Connector::Amqp)
+    }
+
+    /// See [`https::Connector::new`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn https(endpoint: Endpoint, options: &Options, policy: ReceivePolicy) -> Result<Connector> {
+        https::Connector::new(endpoint, options, policy).map(Connector::Https)
+    }
+
+    /// Whether twins travel by it.
+    pub fn carries_twins(&self) -> bool {
+        !matches!(self, Connector::Https(_))
+    }
+
+    /// Whether several messages travel in one request.
+    pub fn takes_batches(&self) -> bool {
+        matches!(self, Connector::Https(_))
     }
 
     /// See [`amqp::Pool`].
@@ -76,6 +97,7 @@ impl Connector {
             Connector::Amqp(connector) => {
                 Ok((Connection::Amqp(Box::new(connector.connect(token).await?)), false))
             }
+            Connector::Https(connector) => Ok((Connection::Https(Box::new(connector.connect(token))), false)),
             Connector::Pooled { pool, endpoint } => {
                 let token = token
                     .ok_or_else(|| Error::invalid("a device with a certificate cannot share a connection"))?;
@@ -93,6 +115,8 @@ pub enum Connection {
     Mqtt(Box<mqtt::Connection>),
     /// AMQP 1.0.
     Amqp(Box<amqp::Connection>),
+    /// HTTPS.
+    Https(Box<https::Connection>),
     /// AMQP 1.0 over a shared connection.
     Pooled(amqp::PooledConnection),
 }
@@ -106,6 +130,7 @@ impl Connection {
         match self {
             Connection::Mqtt(connection) => connection.say(said),
             Connection::Amqp(connection) => connection.say(said),
+            Connection::Https(connection) => connection.say(said),
             Connection::Pooled(connection) => connection.say(said),
         }
     }
@@ -121,6 +146,10 @@ impl Connection {
                 "MQTT cannot renew a token on an open connection",
             )),
             Connection::Amqp(connection) => connection.renew(token),
+            Connection::Https(connection) => {
+                connection.renew(token);
+                Ok(())
+            }
             Connection::Pooled(connection) => connection.renew(token),
         }
     }
@@ -133,6 +162,7 @@ impl Connection {
         match self {
             Connection::Mqtt(connection) => connection.next().await,
             Connection::Amqp(connection) => connection.next().await,
+            Connection::Https(connection) => connection.next().await,
             Connection::Pooled(connection) => connection.next().await,
         }
     }
@@ -142,6 +172,7 @@ impl Connection {
         match self {
             Connection::Mqtt(connection) => connection.close().await,
             Connection::Amqp(connection) => connection.close().await,
+            Connection::Https(_) => {}
             Connection::Pooled(connection) => connection.close().await,
         }
     }

@@ -8,6 +8,7 @@
 //! | [`mqtt`] | MQTT 3.1.1 packets over a byte stream, speaking twin-core's vocabulary |
 //! | [`amqp`] | AMQP 1.0 likewise; many devices over one connection |
 //! | [`device`] | a device's connection, whatever its protocol |
+//! | [`https`] | a device over HTTPS: telemetry and messages, no twins |
 //! | [`http`] | one REST request after another |
 
 pub mod amqp;
@@ -15,6 +16,7 @@ pub mod device;
 mod dial;
 mod endpoint;
 pub mod http;
+pub mod https;
 pub mod mqtt;
 pub mod options;
 mod proxy;

@@ -36,6 +36,11 @@ pub struct Config {
     /// (azure-docs #88848), a report that would have to be sent again fails if a later one was answered already, and
     /// two that both end with delivery unknown may have taken effect in either order.
     pub max_reports_in_flight: usize,
+    /// Most telemetry messages and settlements in flight at once. Default 32.
+    pub max_posts_in_flight: usize,
+    /// Whether the transport carries twins; over HTTPS it does not, and requests for them are refused at once. Default
+    /// true.
+    pub twins: bool,
     /// Whether the driver can renew a token in place (AMQP). Default false.
     pub renew_in_place: bool,
 }
@@ -55,6 +60,8 @@ impl Config {
             merge_reports: true,
             max_pending: 1024,
             max_reports_in_flight: 1,
+            max_posts_in_flight: 32,
+            twins: true,
             renew_in_place: false,
         }
     }

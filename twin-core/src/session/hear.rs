@@ -19,8 +19,9 @@ impl Session {
         up.silent = 0;
         match heard {
             Heard::Subscribed { channel, granted } => self.subscribed(channel, granted),
-            // Nothing asks for messages yet.
-            Heard::Unsubscribed(_) | Heard::Done { .. } | Heard::CloudToDevice(_) => {}
+            Heard::Unsubscribed(_) => {}
+            Heard::Done { tag, refusal } => self.posted(tag, refusal),
+            Heard::CloudToDevice(message) => self.deliver_message(message),
             Heard::Answer { rid, status, version, body } => self.answered(&rid, status, version, &body),
             Heard::Desired { version, body } => match self.watch.hear(now, version, &body) {
                 desired::Heard::Change(change) => self.deliver(change),
@@ -36,6 +37,7 @@ impl Session {
         let subscription = match channel {
             Channel::TwinAnswers => &mut up.answers,
             Channel::Desired => &mut up.desired,
+            Channel::CloudToDevice => &mut up.messages,
             _ => return,
         };
         if !subscription.is_made() {
@@ -46,17 +48,24 @@ impl Session {
             if channel == Channel::Desired {
                 self.watch.subscribed(now);
             }
+            if channel == Channel::CloudToDevice {
+                self.messages_granted();
+            }
             return;
         }
         *subscription = Subscription::None;
-        let (established, what) = (
-            self.watch.established,
-            if channel == Channel::Desired { "desired properties" } else { "answers" },
-        );
+        let (established, what) = match channel {
+            Channel::Desired => (self.watch.established, "desired properties"),
+            Channel::CloudToDevice => (self.mail.established, "messages"),
+            _ => (self.watch.established, "answers"),
+        };
         let error = Error::new(ErrorKind::Unavailable, format!("the hub refused the subscription to {what}"));
         if established {
             // It was granted before: the hub is in trouble, and the owner was promised that the watch goes on.
             return self.abandon(error);
+        }
+        if channel == Channel::CloudToDevice {
+            return self.messages_refused(&error);
         }
         if channel == Channel::TwinAnswers {
             self.gets.end(&mut self.out, &End::Failed(error.clone()), |_| true);
@@ -142,7 +151,7 @@ impl Session {
     }
 
     /// Until when to wait before a refused request is repeated; `None`: don't.
-    fn pause(&mut self, attempt: u32, error: &Error) -> Option<Duration> {
+    pub(super) fn pause(&mut self, attempt: u32, error: &Error) -> Option<Duration> {
         let random = self.random.next();
         let delay = self.config.retry.delay(attempt, Duration::ZERO, error, random)?;
         Some(self.now.mono.saturating_add(delay))

@@ -48,6 +48,7 @@ pub(super) struct Up {
     pub(super) since: Duration,
     pub(super) answers: Subscription,
     pub(super) desired: Subscription,
+    pub(super) messages: Subscription,
     /// Nothing new is sent, because the link is to be renewed; at the latest at this time.
     pub(super) draining: Option<Duration>,
     /// Answer timeouts since something was heard.
@@ -126,6 +127,7 @@ impl Session {
             since: self.now.mono,
             answers: Subscription::None,
             desired: Subscription::None,
+            messages: Subscription::None,
             draining: None,
             silent: 0,
         });
@@ -186,6 +188,7 @@ impl Session {
         self.gets.link_lost();
         self.reports.link_lost(&mut self.out, error);
         self.watch.link_lost();
+        self.posts.link_lost();
         // What was not handed over yet can't be said any more.
         self.out.retain(|output| !matches!(output, Output::Say(_) | Output::Renew { .. }));
     }
@@ -249,6 +252,7 @@ impl Session {
         self.link_wanted = false;
         self.end(&End::Closed, |_| true);
         self.watch.stop();
+        self.mail = Default::default();
         match &mut self.phase {
             Phase::Up(_) | Phase::Dialing => self.leave(Then::Close),
             Phase::Leaving { then, .. } => *then = Then::Close,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::desired::Watch;
 use super::gets::Gets;
 use super::link::Phase;
+use super::messages::Mail;
+use super::posts::{Cargo, Posts};
 use super::random::Random;
 use super::report::Report;
 use super::reports::{MAX_PENDING_BYTES, Reports};
@@ -41,6 +43,8 @@ pub struct Session {
     pub(super) gets: Gets,
     pub(super) reports: Reports,
     pub(super) watch: Watch,
+    pub(super) posts: Posts,
+    pub(super) mail: Mail,
     /// Bounded by `max_pending`, too.
     pub(super) closers: Vec<Ticket>,
     rid_prefix: u32,
@@ -103,6 +107,8 @@ impl Session {
             gets: Gets::default(),
             reports: Reports::default(),
             watch: Watch::default(),
+            posts: Posts::default(),
+            mail: Mail::default(),
             closers: Vec::new(),
             rid_prefix,
             rids: 0,
@@ -120,6 +126,14 @@ impl Session {
             }
             Command::WatchDesired { ticket } => self.watch_desired(ticket),
             Command::UnwatchDesired => self.unwatch_desired(),
+            Command::Send { ticket, message } => self.post(ticket, Cargo::Message(message)),
+            Command::SendBatch { ticket, messages } => self.post(ticket, Cargo::Batch(messages)),
+            Command::Receive { ticket, drain } => self.post(ticket, Cargo::Receive { drain }),
+            Command::Settle { ticket, lock_token, settlement } => {
+                self.post(ticket, Cargo::Settle { lock_token, settlement })
+            }
+            Command::WatchMessages { ticket } => self.watch_messages(ticket),
+            Command::UnwatchMessages => self.unwatch_messages(),
             Command::UpdateToken(token) => self.update_token(token),
             Command::Cancel(ticket) => self.end(&End::Cancelled, |w| w.ticket == ticket),
             Command::Close { ticket } => self.close(ticket),
@@ -167,7 +181,12 @@ impl Session {
 
     /// Requests that have not ended.
     pub fn pending(&self) -> usize {
-        self.opens.len() + self.watch.waiters.len() + self.gets.len() + self.reports.len()
+        self.opens.len()
+            + self.watch.waiters.len()
+            + self.gets.len()
+            + self.reports.len()
+            + self.posts.len()
+            + self.mail.waiters.len()
     }
 
     #[cfg(test)]
@@ -185,13 +204,13 @@ impl Session {
     }
 
     fn get_twin(&mut self, ticket: Ticket) {
-        if let Some(waiter) = self.admit(ticket, "reading the twin") {
+        if let Some(waiter) = self.admit_twin(ticket, "reading the twin") {
             self.gets.push(waiter);
         }
     }
 
     fn report(&mut self, ticket: Ticket, patch: Object, if_version: Option<u64>) {
-        let Some(waiter) = self.admit(ticket, "reporting properties") else { return };
+        let Some(waiter) = self.admit_twin(ticket, "reporting properties") else { return };
         let bytes = self.reports.bytes();
         match Report::new(waiter, patch, if_version) {
             Ok(report) if bytes + report.bytes <= MAX_PENDING_BYTES => self.reports.push(report),
@@ -201,7 +220,7 @@ impl Session {
     }
 
     fn watch_desired(&mut self, ticket: Ticket) {
-        let Some(waiter) = self.admit(ticket, "watching desired properties") else { return };
+        let Some(waiter) = self.admit_twin(ticket, "watching desired properties") else { return };
         self.watch.wanted = true;
         if self.watch.known().is_some() {
             waiter.answer(&mut self.out, Answer::Watching);
@@ -222,8 +241,19 @@ impl Session {
         }
     }
 
+    /// Lets a request in that is about the twin, if the transport carries twins.
+    fn admit_twin(&mut self, ticket: Ticket, what: &str) -> Option<Waiter> {
+        if !self.config.twins {
+            let message = format!("{what}: IoT Hub has no twins over HTTPS; MQTT and AMQP carry them");
+            let error = Error::new(ErrorKind::NotSupported, message).with_delivery(Delivery::NotSent);
+            done(&mut self.out, ticket, Err(error));
+            return None;
+        }
+        self.admit(ticket, what)
+    }
+
     /// Lets a request in: `None` if it ended already, because the session is closed or full.
-    fn admit(&mut self, ticket: Ticket, what: &str) -> Option<Waiter> {
+    pub(super) fn admit(&mut self, ticket: Ticket, what: &str) -> Option<Waiter> {
         let error = if self.is_closing() {
             Error::new(ErrorKind::Closed, format!("{what}: the client is closed"))
                 .with_delivery(Delivery::NotSent)
@@ -243,6 +273,8 @@ impl Session {
         end_where(&mut self.opens, &mut self.out, "connecting", false, end, &which);
         self.gets.end(&mut self.out, end, &which);
         self.reports.end(&mut self.out, end, &which);
+        self.posts.end(&mut self.out, end, &which);
+        self.end_mail(end, &which);
         let watch = &mut self.watch;
         end_where(&mut watch.waiters, &mut self.out, "watching desired properties", false, end, &which);
         if watch.wanted && !watch.established && watch.waiters.is_empty() {

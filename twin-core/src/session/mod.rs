@@ -27,6 +27,12 @@
 //!    does not renew at once, and when no request is in flight if that comes soon. Timers run on the monotonic clock;
 //!    a wall clock that jumped ahead only renews earlier.
 //!
+//! 7. **Telemetry arrives at least once, in the order it was sent** as long as the hub takes what it is given: several
+//!    messages are in flight ([`Config::max_posts_in_flight`]), what was not confirmed when a link ended is sent again
+//!    before anything later, and what the hub refused for the moment is repeated.
+//! 8. **Cloud-to-device messages are subscribed to on every link**, like desired changes. A message that the owner did not
+//!    settle comes again: on the next link over MQTT, when its lock ends otherwise.
+//!
 //! # Driving it
 //!
 //! ```
@@ -52,7 +58,7 @@
 //!
 //! # Bounds
 //!
-//! Requests: [`Config::max_pending`] and [`MAX_PENDING_BYTES`]. Held notifications: [`MAX_HELD`]. Waits: the named durations
+//! Requests: [`Config::max_pending`] and [`MAX_PENDING_BYTES`], of telemetry [`MAX_POST_BYTES`]. Held notifications: [`MAX_HELD`]. Waits: the named durations
 //! in [`Config`] and the constants here. Outputs: proportional to what was fed, if the driver polls to `Idle` each time.
 
 mod config;
@@ -61,6 +67,8 @@ mod gets;
 mod hear;
 mod link;
 mod machine;
+mod messages;
+mod posts;
 mod random;
 mod report;
 mod reports;
@@ -80,6 +88,7 @@ pub use config::Config;
 pub use desired::{GAP_FIRST_DELAY, GAP_READS, MAX_HELD, VERIFY_INTERVAL};
 pub use link::{DISCONNECT_TIMEOUT, MAX_SILENT_TIMEOUTS, STABLE_AFTER};
 pub use machine::{Counters, Session};
+pub use posts::MAX_POST_BYTES;
 pub use report::MAX_REPORT_BYTES;
 pub use reports::{MAX_MERGED_BYTES, MAX_PENDING_BYTES};
 pub use retry::RetryPolicy;

@@ -23,6 +23,7 @@ impl Session {
         self.subscribe();
         self.send_gets();
         self.send_reports();
+        self.send_posts();
     }
 
     pub(super) fn up(&mut self) -> Option<&mut Up> {
@@ -37,14 +38,16 @@ impl Session {
         let now = self.now.mono;
         let (gets, for_watch) = self.gets.overdue(now);
         let reports = self.reports.overdue(&mut self.out, now);
+        let posts = self.posts.overdue(now);
         if for_watch && self.watch.is_reading() {
             self.watch.read_failed(now);
         }
         let up = self.up()?;
-        let timeouts = gets.min(1).max(u32::from(reports));
+        let timeouts = gets.min(1).max(u32::from(reports)).max(posts.min(1));
         up.silent += timeouts;
         let silent = up.silent;
-        let subscribing = [up.answers, up.desired].iter().any(|s| s.answer_by().is_some_and(|at| now >= at));
+        let subscribing =
+            [up.answers, up.desired, up.messages].iter().any(|s| s.answer_by().is_some_and(|at| now >= at));
         self.counters.unanswered += u64::from(timeouts);
         let what = if subscribing { "a subscription" } else { "several requests" };
         (subscribing || silent >= MAX_SILENT_TIMEOUTS)
@@ -53,7 +56,7 @@ impl Session {
 
     /// Renews the token if it is time. `true`: say nothing else now.
     fn renew(&mut self) -> bool {
-        let (now, busy) = (self.now.mono, self.gets.in_flight() || self.reports.in_flight());
+        let (now, busy) = (self.now.mono, self.is_busy());
         if !self.tokens.renewal_due(self.now) {
             // A wall clock that was set ahead and back again calls a renewal off.
             self.up().into_iter().for_each(|up| up.draining = None);
@@ -79,8 +82,12 @@ impl Session {
         true
     }
 
+    fn is_busy(&self) -> bool {
+        self.gets.in_flight() || self.reports.in_flight() || self.posts.in_flight()
+    }
+
     /// When the answer to what is said now is due.
-    fn answer_by(&self) -> Duration {
+    pub(super) fn answer_by(&self) -> Duration {
         self.now.mono.saturating_add(self.config.answer_timeout.max(MIN_ANSWER_TIMEOUT))
     }
 
@@ -88,6 +95,7 @@ impl Session {
         let answer_by = self.answer_by();
         let watch = self.watch.wanted;
         let needed = watch || self.gets.any_waiting() || self.reports.any_waiting();
+        let messages = self.mail.wanted;
         let Some(up) = self.up() else { return };
         let mut asked = Vec::new();
         if needed && !up.answers.is_made() {
@@ -97,6 +105,10 @@ impl Session {
         if watch && !up.desired.is_made() {
             up.desired = Subscription::Asked(answer_by);
             asked.push(Channel::Desired);
+        }
+        if messages && !up.messages.is_made() {
+            up.messages = Subscription::Asked(answer_by);
+            asked.push(Channel::CloudToDevice);
         }
         for channel in asked {
             self.say(Said::Subscribe(channel));

@@ -13,7 +13,9 @@ impl Session {
     /// When the first request runs out of time.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let waiters = self.opens.iter().chain(&self.watch.waiters).map(|w| w.deadline).min();
-        earliest(earliest(waiters, self.gets.deadline()), self.reports.deadline())
+        let mail = self.mail.waiters.iter().map(|w| w.deadline).min();
+        let twins = earliest(earliest(waiters, self.gets.deadline()), self.reports.deadline());
+        earliest(twins, earliest(mail, self.posts.deadline()))
     }
 
     /// When `handle_timeout` is wanted.
@@ -32,8 +34,10 @@ impl Session {
     fn wake_link(&self) -> Option<Duration> {
         let Phase::Up(up) = &self.phase else { return None };
         let subscriptions = earliest(up.answers.answer_by(), up.desired.answer_by());
+        let subscriptions = earliest(subscriptions, up.messages.answer_by());
         if let Some(until) = up.draining {
             let answers = earliest(self.gets.wake_flights(), self.reports.wake_flights());
+            let answers = earliest(answers, self.posts.wake_flights());
             return earliest(Some(until), earliest(subscriptions, answers));
         }
         let requests = if self.can_ask() {
@@ -42,6 +46,7 @@ impl Session {
         } else {
             earliest(self.gets.wake_flights(), self.reports.wake_flights())
         };
+        let requests = earliest(requests, self.posts.wake(self.config.max_posts_in_flight));
         earliest(earliest(subscriptions, requests), self.tokens.renewal())
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::Timestamp;
 use crate::auth::SasToken;
 use crate::error::Error;
+use crate::message::{CloudMessage, Message, Settlement};
 use crate::twin::{DeviceTwin, Object, Patch};
 use crate::wire::Said;
 
@@ -62,6 +63,44 @@ pub enum Command {
     },
     /// Desired changes are no longer wanted.
     UnwatchDesired,
+    /// Send telemetry. What was sent and not confirmed is sent again on the next link, until the request timeout: a
+    /// message arrives at least once, or fails with an error that says whether it may have.
+    Send {
+        /** names the request */
+        ticket: Ticket,
+        /** the message */
+        message: Box<Message>,
+    },
+    /// Send several messages in one go (HTTPS alone), likewise.
+    SendBatch {
+        /** names the request */
+        ticket: Ticket,
+        /** the messages, in order */
+        messages: Vec<Message>,
+    },
+    /// From now on cloud-to-device messages are wanted: [`Event::Message`] for each. Ends when the hub agreed.
+    WatchMessages {
+        /** names the request */
+        ticket: Ticket,
+    },
+    /// Cloud-to-device messages are no longer wanted.
+    UnwatchMessages,
+    /// Ask for messages now (HTTPS alone). Ends when no more follow.
+    Receive {
+        /** names the request */
+        ticket: Ticket,
+        /** all that wait, or one */
+        drain: bool,
+    },
+    /// What becomes of a cloud-to-device message.
+    Settle {
+        /** names the request */
+        ticket: Ticket,
+        /** which message: its [`CloudMessage::lock_token`] */
+        lock_token: String,
+        /** what becomes of it */
+        settlement: Settlement,
+    },
     /// A given token replaces the credential. The session reconnects with it, at once if it had stopped.
     UpdateToken(SasToken),
     /// The owner no longer waits for this ticket. It ends with an error of kind `Cancelled`, whose delivery tells whether
@@ -129,6 +168,8 @@ pub enum Event {
     },
     /// Desired properties, in order, once per `$version`.
     Desired(DesiredChange),
+    /// A cloud-to-device message.
+    Message(Box<CloudMessage>),
     /// The connection's state changed. A renewal that reconnects at the first try is not told.
     State(State),
     /// A given token ends soon; replace it with [`Command::UpdateToken`]. Told once per token.
@@ -151,8 +192,10 @@ pub enum Answer {
         /// The new reported `$version`, if the hub told it. Merged reports share one.
         version: Option<u64>,
     },
-    /// To `WatchDesired`.
+    /// To `WatchDesired` and `WatchMessages`.
     Watching,
+    /// To `Send`, `SendBatch`, `Receive` and `Settle`: the hub took it.
+    Taken,
     /// To `Close`.
     Closed,
 }

@@ -53,6 +53,20 @@ pub enum Said {
         /** what is sent */
         message: Box<Message>,
     },
+    /// Several messages of telemetry at once, taken whole or not at all. Over HTTPS alone.
+    Batch {
+        /** as for telemetry */
+        tag: u64,
+        /** what is sent */
+        messages: Vec<Message>,
+    },
+    /// Give me cloud-to-device messages now. Over HTTPS alone: the others push them.
+    Receive {
+        /** as for telemetry; done when no more follow */
+        tag: u64,
+        /** all that wait, or one */
+        drain: bool,
+    },
     /// What becomes of a cloud-to-device message that was delivered. Not a message of its own on every protocol: over
     /// MQTT it is the acknowledgement.
     Settle {

@@ -148,6 +148,20 @@ impl Talk {
                 device.subscribing.push((id.clone(), matches!(said, Said::Subscribe(_))));
                 id
             }
+            Said::Telemetry { tag, .. }
+            | Said::Settle { tag, .. }
+            | Said::Batch { tag, .. }
+            | Said::Receive { tag, .. } => {
+                let refusal = Error::new(ErrorKind::NotSupported, "AMQP does not carry this yet");
+                let heard = Heard::Done { tag: *tag, refusal: Some(refusal) };
+                self.news.push_back((slot, News::Heard(heard)));
+                return Ok(());
+            }
+            Said::Subscribe(channel) => {
+                let heard = Heard::Subscribed { channel: *channel, granted: false };
+                self.news.push_back((slot, News::Heard(heard)));
+                return Ok(());
+            }
             Said::GetTwin { rid } | Said::Report { rid, .. } => Correlation::from_rid(rid),
             _ => {
                 return Err(Error::new(

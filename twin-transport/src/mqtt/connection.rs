@@ -12,10 +12,12 @@ use rumqttc::mqttbytes::v4::{Packet, PubAck, Publish, Subscribe, SubscribeReason
 use rumqttc::mqttbytes::{self, QoS};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
+use twin_core::message::Settlement;
 use twin_core::wire::{Channel, Heard, Said, mqtt as grammar};
-use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
+use twin_core::{Delivery, Error, ErrorKind, HostName, Result, TwinKey};
 
 use super::keep_alive::{Due, KeepAlive};
+use super::post::Post;
 use crate::tls;
 
 /// Largest packet taken or sent, in bytes: twice what IoT Hub lets a message have, since a twin's documented size does
@@ -25,6 +27,8 @@ const MAX_PACKET: usize = 512 * 1024;
 const MAX_OUTBOX: usize = 4 * 1024 * 1024;
 /// Read at once, in bytes. On the stack: a connection that waits owns no read buffer.
 const READ_PIECE: usize = 4096;
+/// What a PUBLISH has besides topic and payload, at most, in bytes.
+const PACKET_OVERHEAD: usize = 16;
 /// Most (un)subscriptions that wait for their answer; there are five channels.
 const MAX_SUBSCRIBING: usize = 16;
 /// How long a goodbye may take.
@@ -45,6 +49,7 @@ pub struct Connection {
     unflushed: bool,
     subscribing: Vec<(u16, Channel)>,
     last_packet_id: u16,
+    post: Post,
     keep_alive: KeepAlive,
 }
 
@@ -65,6 +70,7 @@ impl Connection {
             unflushed: false,
             subscribing: Vec::new(),
             last_packet_id: 0,
+            post: Post::new(),
             keep_alive: KeepAlive::new(keep_alive),
         }
     }
@@ -92,18 +98,18 @@ impl Connection {
                 packet.pkid = id;
                 self.put(Packet::Unsubscribe(packet))
             }
+            Said::Telemetry { tag, .. } => self.publish_telemetry(*tag, said),
+            Said::Settle { tag, lock_token, settlement } => self.settle(*tag, lock_token, *settlement),
+            Said::Batch { tag, .. } | Said::Receive { tag, .. } => self
+                .post
+                .refuse(*tag, Error::new(ErrorKind::NotSupported, "only HTTPS does this; MQTT does not")),
             other => {
                 let said = grammar::say(&self.key, other)
                     .ok_or_else(|| Error::new(ErrorKind::NotSupported, "MQTT has no words for this"))?;
                 if said.topic.len() > usize::from(u16::MAX) {
                     return Err(Error::new(ErrorKind::TooLarge, "the topic is over MQTT's 65,535 bytes"));
                 }
-                let qos = if said.at_least_once { QoS::AtLeastOnce } else { QoS::AtMostOnce };
-                let mut packet = Publish::from_bytes(said.topic, qos, said.payload);
-                if said.at_least_once {
-                    packet.pkid = self.packet_id();
-                }
-                self.put(Packet::Publish(packet))
+                self.put(Packet::Publish(Publish::from_bytes(said.topic, QoS::AtMostOnce, said.payload)))
             }
         }
     }
@@ -116,6 +122,9 @@ impl Connection {
     /// connection is of no more use then.
     pub async fn next(&mut self) -> Result<Heard> {
         loop {
+            if let Some(heard) = self.post.news.pop_front() {
+                return Ok(heard);
+            }
             let packet = self.next_packet().await?;
             if let Some(heard) = self.hear(packet)? {
                 return Ok(heard);
@@ -218,8 +227,12 @@ impl Connection {
     }
 
     fn packet_id(&mut self) -> u16 {
-        self.last_packet_id = self.last_packet_id.checked_add(1).unwrap_or(1);
-        self.last_packet_id
+        loop {
+            self.last_packet_id = self.last_packet_id.checked_add(1).unwrap_or(1);
+            if !self.post.is_used(self.last_packet_id) {
+                return self.last_packet_id;
+            }
+        }
     }
 
     fn subscribing(&mut self, channel: Channel) -> Result<u16> {
@@ -242,31 +255,63 @@ impl Connection {
     /// What a packet says to the device; `None` if it is MQTT's own business, or nobody's.
     fn hear(&mut self, packet: Packet) -> Result<Option<Heard>> {
         Ok(match packet {
-            Packet::Publish(publish) => {
-                match publish.qos {
-                    QoS::AtMostOnce => {}
-                    QoS::AtLeastOnce => self.put(Packet::PubAck(PubAck::new(publish.pkid)))?,
-                    QoS::ExactlyOnce => {
-                        return Err(Error::new(
-                            ErrorKind::Protocol,
-                            format!("'{}' used QoS 2, which nobody asked for", self.host),
-                        ));
-                    }
-                }
-                let heard = grammar::hear_hub(&self.key, &publish.topic, publish.payload);
-                if heard.is_none() {
-                    tracing::debug!(device = %self.key, "a message on a topic that is none of ours is ignored");
-                }
-                heard
-            }
+            Packet::Publish(publish) => self.published(publish)?,
             Packet::SubAck(answer) => self.subscribed(answer.pkid).map(|channel| Heard::Subscribed {
                 channel,
                 granted: matches!(answer.return_codes.first(), Some(SubscribeReasonCode::Success(_))),
             }),
             Packet::UnsubAck(answer) => self.subscribed(answer.pkid).map(Heard::Unsubscribed),
-            Packet::PingResp | Packet::PubAck(_) => None,
+            Packet::PubAck(answer) => self.post.acknowledged(answer.pkid),
+            Packet::PingResp => None,
             other => return Err(self.protocol(format!("{} is not for a hub to say", name(&other)))),
         })
+    }
+
+    fn published(&mut self, publish: Publish) -> Result<Option<Heard>> {
+        if publish.qos == QoS::ExactlyOnce {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("'{}' used QoS 2, which nobody asked for", self.host),
+            ));
+        }
+        let acknowledged = publish.qos == QoS::AtLeastOnce;
+        let heard = match grammar::hear_hub(&self.key, &publish.topic, publish.payload) {
+            // The acknowledgement completes the message, so it is its owner's to say.
+            Some(Heard::CloudToDevice(message)) => {
+                return self.post.arrived(acknowledged.then_some(publish.pkid), message, &self.host);
+            }
+            heard => heard,
+        };
+        if acknowledged {
+            self.put(Packet::PubAck(PubAck::new(publish.pkid)))?;
+        }
+        if heard.is_none() {
+            tracing::debug!(device = %self.key, "a message on a topic that is none of ours is ignored");
+        }
+        Ok(heard)
+    }
+
+    fn publish_telemetry(&mut self, tag: u64, said: &Said) -> Result<()> {
+        let Some(publish) = grammar::say(&self.key, said) else { return Ok(()) };
+        let too_large = |what: String| Error::new(ErrorKind::TooLarge, what).with_delivery(Delivery::NotSent);
+        if publish.topic.len() > usize::from(u16::MAX) {
+            self.post.refuse(tag, too_large("the properties are over MQTT's 65,535 bytes".into()))
+        } else if publish.topic.len() + publish.payload.len() + PACKET_OVERHEAD > MAX_PACKET {
+            self.post.refuse(tag, too_large(format!("the message is over the limit of {MAX_PACKET} bytes")))
+        } else {
+            let id = self.packet_id();
+            self.post.sent(id, tag, &self.host)?;
+            let mut packet = Publish::from_bytes(publish.topic, QoS::AtLeastOnce, publish.payload);
+            packet.pkid = id;
+            self.put(Packet::Publish(packet))
+        }
+    }
+
+    fn settle(&mut self, tag: u64, lock_token: &str, settlement: Settlement) -> Result<()> {
+        match self.post.settle(tag, lock_token, settlement)? {
+            Some(id) => self.put(Packet::PubAck(PubAck::new(id))),
+            None => Ok(()),
+        }
     }
 
     fn protocol(&self, what: impl fmt::Display) -> Error {

@@ -8,6 +8,10 @@
 //! cloud-to-device messages back while the device is away ("Communicate with IoT Hub using MQTT"). The device's
 //! session machine subscribes anew all the same, so that nothing depends on what the hub remembers.
 //!
+//! Telemetry goes with QoS 1; the hub's PUBACK says that it has it. A cloud-to-device message is completed by our PUBACK,
+//! which is sent when its owner says so; MQTT cannot reject or abandon one. What was not acknowledged when a connection
+//! ends comes again on the next.
+//!
 //! ```
 //! use twin_core::TwinKey;
 //! use twin_core::auth::SasToken;
@@ -37,6 +41,7 @@
 
 mod connection;
 mod keep_alive;
+mod post;
 
 use std::fmt;
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 
 mod desired;
 mod link;
+mod messages;
 mod reports;
 mod requests;
 mod tokens;
@@ -17,10 +18,11 @@ use serde_json::Value;
 
 use super::*;
 use crate::auth::{Credential, Key, SasToken};
+use crate::message::Settlement;
 use crate::twin::patch::Rules;
 use crate::twin::{Patch, SectionName};
 use crate::wire::{Channel, Heard, Rid, Said};
-use crate::{Error, ErrorKind, HostName, Timestamp, TwinKey};
+use crate::{CloudMessage, Error, ErrorKind, HostName, Message, Timestamp, TwinKey};
 
 /// Retries after exactly 1 s, 2 s, 3 s …, so that scripts can be exact; 10 times that when throttled.
 fn config() -> Config {
@@ -105,6 +107,22 @@ impl Bench {
             "unwatch" => Command::UnwatchDesired,
             "cancel" => Command::Cancel(ticket()),
             "close" => Command::Close { ticket: ticket() },
+            "mail" => Command::WatchMessages { ticket: ticket() },
+            "unmail" => Command::UnwatchMessages,
+            "send" => Command::Send { ticket: ticket(), message: Box::new(message(words[1])) },
+            "batch" => Command::SendBatch {
+                ticket: ticket(),
+                messages: words[1..].iter().map(|text| message(text)).collect(),
+            },
+            "receive" => Command::Receive { ticket: ticket(), drain: words[1] == "all" },
+            "complete" | "reject" | "abandon" => {
+                let settlement = match verb {
+                    "complete" => Settlement::Complete,
+                    "reject" => Settlement::Reject,
+                    _ => Settlement::Abandon,
+                };
+                Command::Settle { ticket: ticket(), lock_token: words[1].to_owned(), settlement }
+            }
             "token" => Command::UpdateToken(token(number(0))),
             "report" => {
                 let if_version = words[1].starts_with('v').then(|| number(1));
@@ -120,7 +138,11 @@ impl Bench {
         let now = self.now();
         let body = Bytes::from(json.unwrap_or_default().to_owned());
         let version = words.iter().find_map(|w| w.strip_prefix('v')?.parse::<u64>().ok());
-        let channel = || if words[0] == "answers" { Channel::TwinAnswers } else { Channel::Desired };
+        let channel = || match words[0] {
+            "answers" => Channel::TwinAnswers,
+            "messages" => Channel::CloudToDevice,
+            _ => Channel::Desired,
+        };
         match verb {
             "up" => self.session.handle_link(now, Link::Up { session_present: words[0] == "present" }),
             "down" => {
@@ -137,6 +159,16 @@ impl Bench {
                 let rid = Rid(words[0].replace('#', self.prefix.as_deref().unwrap_or("none-")));
                 let status = words[1].parse().unwrap();
                 self.session.handle_heard(now, Heard::Answer { rid, status, version, body });
+            }
+            "taken" => {
+                let kind =
+                    words.get(1).map(|word| ErrorKind::ALL.iter().find(|k| k.name() == *word).unwrap());
+                let refusal = kind.map(|kind| Error::new(*kind, "told by the script"));
+                self.session.handle_heard(now, Heard::Done { tag: words[0].parse().unwrap(), refusal });
+            }
+            "message" => {
+                let cloud = CloudMessage::new(message(words[1]), words[0]);
+                self.session.handle_heard(now, Heard::CloudToDevice(Box::new(cloud)));
             }
             "desired" => self.session.handle_heard(now, Heard::Desired { version, body }),
             "wait" => return self.wait(seconds(words[0])),
@@ -209,6 +241,16 @@ impl Bench {
                 let version = if_version.map(|v| format!(" v{v}")).unwrap_or_default();
                 format!("report {rid}{version} {}", String::from_utf8_lossy(&patch))
             }
+            Output::Say(Said::Telemetry { tag, message }) => format!("send {tag} {}", text(&message)),
+            Output::Say(Said::Batch { tag, messages }) => {
+                format!("batch {tag} {}", messages.iter().map(text).collect::<Vec<_>>().join(" "))
+            }
+            Output::Say(Said::Receive { tag, drain }) => {
+                format!("receive {tag} {}", if drain { "all" } else { "one" })
+            }
+            Output::Say(Said::Settle { tag, lock_token, settlement }) => {
+                format!("{} {tag} {lock_token}", format!("{settlement:?}").to_lowercase())
+            }
             Output::Event(event) => print_event(event),
             output => panic!("unexpected {output:?}"),
         }
@@ -230,6 +272,7 @@ fn print_event(event: Event) -> String {
             format!("disconnected {reason} {retry}")
         }
         Event::State(state) => format!("{state:?}").to_lowercase(),
+        Event::Message(cloud) => format!("message {} {}", cloud.lock_token, text(&cloud.message)),
         Event::TokenExpiring { at } => {
             format!("token expiring at {}", at.unix_seconds() - start().unix_seconds())
         }
@@ -254,7 +297,21 @@ fn print_result(result: &Result<Answer, Error>) -> String {
 }
 
 fn name(channel: Channel) -> &'static str {
-    if channel == Channel::TwinAnswers { "answers" } else { "desired" }
+    match channel {
+        Channel::TwinAnswers => "answers",
+        Channel::CloudToDevice => "messages",
+        _ => "desired",
+    }
+}
+
+/// `text*1000` is that text a thousand times.
+fn message(text: &str) -> Message {
+    let (text, times) = text.split_once('*').unwrap_or((text, "1"));
+    Message::new(text.repeat(times.parse().unwrap()))
+}
+
+fn text(message: &Message) -> String {
+    String::from_utf8_lossy(&message.body[..message.body.len().min(20)]).into_owned()
 }
 
 fn patch(json: &str) -> Patch {

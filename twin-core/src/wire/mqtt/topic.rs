@@ -74,11 +74,15 @@ pub fn hear_filter(key: &TwinKey, filter: &str) -> Option<Channel> {
     }
 }
 
-/// A device's publish; `None` for (un)subscribe and settlements, which MQTT has packets for, and for what no topic can
-/// hold: a request id with `&`, `#`, `+` or NUL.
+/// A device's publish; `None` for (un)subscribe and settlements, which MQTT has packets for, for batches and receives,
+/// which are HTTPS's, and for what no topic can hold: a request id with `&`, `#`, `+` or NUL.
 pub fn say(key: &TwinKey, said: &Said) -> Option<Publish> {
     Some(match said {
-        Said::Subscribe(_) | Said::Unsubscribe(_) | Said::Settle { .. } => return None,
+        Said::Subscribe(_)
+        | Said::Unsubscribe(_)
+        | Said::Settle { .. }
+        | Said::Batch { .. }
+        | Said::Receive { .. } => return None,
         // The Node SDK sends one space; IoT Hub ignores the body.
         Said::GetTwin { rid } => {
             Publish::at_most_once(format!("{GET}/?{RID}{}", sayable(rid)?), Bytes::from_static(b" "))
