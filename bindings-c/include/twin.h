@@ -165,7 +165,8 @@ enum twin_flag
   TWIN_FLAG_NO_SYSTEM_TRUST = 2,
   // Reports that wait are sent one by one instead of merged.
   TWIN_FLAG_SEPARATE_REPORTS = 4,
-  // Nothing is tried again: the first lost connection ends the attempt, the first failed request is final.
+  // The first lost connection ends the attempt, and a refused request is final. (What gets no answer is asked again all the
+  // same, while its time lasts.)
   TWIN_FLAG_NO_RETRY = 8,
 };
 #ifndef __cplusplus

@@ -5,16 +5,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "resident.h"
 
 enum { THREADS = 4, WARM = 500, CYCLES = 25000, CONNECTED = 25, FLAT_KB = 512 };
-
-static long resident_kb(void) {
-    long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    CHECK(file && fscanf(file, "%ld %ld", &pages, &resident) == 2);
-    fclose(file);
-    return resident * (sysconf(_SC_PAGESIZE) / 1024);
-}
 
 static int descriptors(void) {
     int fd, open = 0;

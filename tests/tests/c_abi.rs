@@ -81,6 +81,49 @@ fn every_export_is_guarded() {
     assert!(exports > 40, "{exports}");
 }
 
+/// The header says of every function what it gives and takes: each argument by its name, or whose description holds for it.
+#[test]
+fn every_function_is_described() {
+    let header = fs::read_to_string(include().join("twin.h")).unwrap();
+    let (mut comment, mut seen, mut wrong) = (String::new(), 0, Vec::new());
+    let mut lines = header.lines();
+    while let Some(line) = lines.next() {
+        if let Some(text) = line.strip_prefix("//") {
+            comment.push_str(text);
+            comment.push('\n');
+            continue;
+        }
+        if line.contains(" twin_") && line.contains('(') && !line.starts_with(['#', ' ', '/', 't', 's'])
+            || line.starts_with("twin_result twin_")
+        {
+            let mut declaration = line.to_owned();
+            while !declaration.ends_with(';') {
+                declaration.push_str(lines.next().unwrap().trim());
+            }
+            seen += 1;
+            let name = declaration.split('(').next().unwrap().rsplit([' ', '*']).next().unwrap().to_owned();
+            let inherits = comment.contains("as for twin_") || comment.contains("; see twin_");
+            let results =
+                ["Results", "results", "Returns", "Whether", "lives as long", "does nothing", "again does"];
+            if !inherits && !results.iter().any(|word| comment.contains(word)) {
+                wrong.push(format!("{name}: no results"));
+            }
+            let arguments = declaration.split_once('(').unwrap().1.trim_end_matches(");");
+            for argument in arguments.split(',').filter(|a| *a != "void") {
+                let argument = argument.rsplit([' ', '*']).next().unwrap();
+                let described =
+                    [format!("{argument}:"), format!("{argument}, ")].iter().any(|d| comment.contains(d));
+                if !described && !inherits {
+                    wrong.push(format!("{name}: nothing about {argument}"));
+                }
+            }
+        }
+        comment.clear();
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(seen > 50, "{seen}");
+}
+
 fn compiled(name: &str) -> PathBuf {
     let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(Path::new(name).file_stem().unwrap());
     compile(&program(name), library(), false, &[], &to);

@@ -3,19 +3,23 @@
 // Helpers of tests fail the test by panicking.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use rcgen::{
     CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
 use tests::c::{self, STRICT, include, library, program, root, run};
-use twin_hub::Hub;
+use tests::mqtt_peer::Peer;
+use twin_hub::{Hub, LoginFault, RequestFault};
 use twin_service::{Authentication, Identity, Registry, TwinKey};
 
-/// Compiles a program of `tests/c`.
+/// Compiles a program of `tests/c`, once for each flavour: one that runs cannot be written.
 fn compile(name: &str, cpp: bool, extra: &[&str]) -> PathBuf {
+    static DONE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let source = program(name);
     let file = format!(
         "{}{}{}",
@@ -24,7 +28,11 @@ fn compile(name: &str, cpp: bool, extra: &[&str]) -> PathBuf {
         extra.concat().replace(['=', ','], "")
     );
     let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
-    c::compile(&source, library(), cpp, extra, &to);
+    let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if !done.contains(&to) {
+        c::compile(&source, library(), cpp, extra, &to);
+        done.insert(to.clone());
+    }
     to
 }
 
@@ -61,13 +69,19 @@ impl World {
         self.finish(command).await
     }
 
-    async fn finish(&self, mut command: Command) -> String {
+    async fn finish(&self, command: Command) -> String {
+        self.finish_with(command, None).await
+    }
+
+    /// Likewise, with another value of a variable.
+    async fn finish_with(&self, mut command: Command, variable: Option<(&str, &str)>) -> String {
         command
             .env("DEVICE_CONNECTION_STRING", &self.lamp)
             .env("MODULE_CONNECTION_STRING", &self.switch)
             .env("IOTHUB_CONNECTION_STRING", self.hub.connection_string())
             .env("HOST_NAME", self.hub.host_name())
-            .env("TWIN_CA_FILE", &self.ca);
+            .env("TWIN_CA_FILE", &self.ca)
+            .envs(variable);
         let output = tokio::task::spawn_blocking(move || run(&mut command)).await.unwrap();
         String::from_utf8(output.stdout).unwrap()
     }
@@ -140,6 +154,99 @@ async fn forks_signals_and_want_are_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_come_and_go_and_memory_stays() {
     ends_well(Command::new(compile("churn.c", false, &[]))).await;
+}
+
+/// Every way in which a request can fail arrives with its facts.
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_arrive_with_their_facts() {
+    let world = World::new().await;
+    let program = compile("errors.c", false, &[]);
+    let nobody = "HostName=localhost:1;DeviceId=d;SharedAccessKey=AAAAAAAAAAAAAAAAAAAAAA==";
+    let reader = world.hub.connection_string_of("registryRead").unwrap();
+    let service = world.hub.connection_string_of("service").unwrap();
+    let stranger = world.lamp.replace("DeviceId=lamp", "DeviceId=nobody");
+    let (device, backend) = ("DEVICE_CONNECTION_STRING", "IOTHUB_CONNECTION_STRING");
+    type Prepare = fn(&Hub);
+    let quiet: Prepare = |_| {};
+    let cases: [(Prepare, Option<(&str, &str)>, &[&str], &str); 15] = [
+        (
+            |hub| hub.refuse_logins(1, LoginFault::Unavailable),
+            None,
+            &["open"],
+            "TWIN_UNAVAILABLE status 0 delivery 1 retryable",
+        ),
+        (
+            |hub| hub.refuse_logins(1, LoginFault::NotAuthorized),
+            None,
+            &["open"],
+            "TWIN_UNAUTHORIZED status 0 delivery 1",
+        ),
+        (quiet, Some((device, &stranger)), &["open"], "TWIN_UNAUTHORIZED status 0 delivery 1"),
+        (quiet, None, &["trust"], "TWIN_TLS status 0 delivery 1"),
+        (quiet, Some((device, nobody)), &["open"], "TWIN_NETWORK status 0 delivery 1 retryable"),
+        (quiet, Some((device, nobody)), &["crowd"], "TWIN_BUSY status 0 delivery 0 retryable"),
+        (quiet, None, &["big"], "TWIN_TOO_LARGE status 403 delivery 3"),
+        (
+            |hub| hub.fail_requests(1, RequestFault::Throttle { retry_after: 2 }),
+            None,
+            &["report"],
+            "TWIN_THROTTLED status 429 delivery 3 retryable",
+        ),
+        (
+            |hub| hub.fail_requests(1, RequestFault::ServerError),
+            None,
+            &["twin"],
+            "TWIN_UNAVAILABLE status 500 delivery 3 retryable",
+        ),
+        (
+            |hub| hub.fail_requests(1, RequestFault::Unavailable),
+            None,
+            &["report"],
+            "TWIN_UNAVAILABLE status 503 delivery 2 retryable",
+        ),
+        (
+            |hub| hub.fail_requests(1, RequestFault::LoseAnswer),
+            None,
+            &["lost"],
+            "TWIN_TIMEOUT status 0 delivery 2 retryable",
+        ),
+        (quiet, None, &["create", "lamp"], "TWIN_ALREADY_EXISTS status 409 delivery 3"),
+        (quiet, Some((backend, &reader)), &["create", "pump"], "TWIN_UNAUTHORIZED status 401 delivery 3"),
+        (quiet, None, &["query", "SELECT nonsense"], "TWIN_REJECTED status 400 delivery 3"),
+        (quiet, Some((backend, &service)), &["create", "pump"], "TWIN_UNAUTHORIZED status 401 delivery 3"),
+    ];
+    let mut wrong = Vec::new();
+    for (prepare, variable, arguments, want) in cases {
+        prepare(&world.hub);
+        let mut command = Command::new(&program);
+        command.args(arguments);
+        let said = world.finish_with(command, variable).await;
+        if said.trim() != want {
+            wrong.push(format!("{arguments:?}: {} instead of {want}", said.trim()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A hub that speaks nonsense is told as such.
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_from_the_other_side_is_a_result() {
+    let world = World::new().await;
+    let peer = Peer::start().await;
+    let ca = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&ca, &peer.ca_pem).unwrap();
+    let mut command = Command::new(compile("errors.c", false, &[]));
+    command.arg("open");
+    let mut program = tokio::task::spawn_blocking({
+        let (string, ca) = (peer.connection_string(), ca.path().to_owned());
+        move || run(command.env("DEVICE_CONNECTION_STRING", string).env("TWIN_CA_FILE", ca)).stdout
+    });
+    let mut talk = peer.accept().await;
+    talk.connect().await;
+    talk.write(b"\xf0\x03\x01\x02\x03").await;
+    let said = String::from_utf8((&mut program).await.unwrap()).unwrap();
+    assert_eq!(said.trim(), "TWIN_PROTOCOL status 0 delivery 1 retryable");
+    drop(world);
 }
 
 /// The C side has no undefined behaviour and no leak of its own.

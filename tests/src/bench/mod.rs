@@ -8,6 +8,7 @@
 //! | module | figures |
 //! |---|---|
 //! | [`amqp`] | `amqp`: updates next to MQTT, shared connections |
+//! | [`c`] | `c`: libtwin's size, memory and round trip |
 //! | [`devices`] | `device-memory` |
 //! | [`connections`] | `hub-memory` |
 //! | [`twins`] | `twins-memory`, `queries` |
@@ -20,6 +21,7 @@
 //! | [`figure`] | figures and their table |
 
 pub mod amqp;
+pub mod c;
 pub mod connections;
 pub mod devices;
 pub mod figure;
@@ -66,6 +68,7 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { figures: &["patches"], run: patches::run },
     Benchmark { figures: &["amqp"], run: amqp::run },
     Benchmark { figures: &["node"], run: node::run },
+    Benchmark { figures: &["c"], run: c::run },
 ];
 
 /// The command line.
