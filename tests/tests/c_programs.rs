@@ -167,8 +167,10 @@ async fn failures_arrive_with_their_facts() {
     let stranger = world.lamp.replace("DeviceId=lamp", "DeviceId=nobody");
     let (device, backend) = ("DEVICE_CONNECTION_STRING", "IOTHUB_CONNECTION_STRING");
     type Prepare = fn(&Hub);
+    /// What is done to the hub, another value of a variable, what the program is asked for, and what it says.
+    type Case<'a> = (Prepare, Option<(&'a str, &'a str)>, &'a [&'a str], &'a str);
     let quiet: Prepare = |_| {};
-    let cases: [(Prepare, Option<(&str, &str)>, &[&str], &str); 15] = [
+    let cases: [Case<'_>; 15] = [
         (
             |hub| hub.refuse_logins(1, LoginFault::Unavailable),
             None,
