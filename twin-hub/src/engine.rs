@@ -259,7 +259,8 @@ impl Engine {
             Call::ListModules(device) => {
                 let of = TwinKey::from(device);
                 self.0.shared.find(&of)?;
-                let handles = self.0.shared.memory.modules(&of.device).into_iter().map(|(_, handle)| handle);
+                let handles =
+                    self.0.shared.memory.modules(of.device.as_str()).into_iter().map(|(_, handle)| handle);
                 Ok(self.identities(handles))
             }
             Call::Bulk { body } => {

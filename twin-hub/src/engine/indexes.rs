@@ -1,5 +1,6 @@
 //! The indexes of devices and modules: told of every record that is installed or removed, asked by queries.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -10,7 +11,7 @@ use twin_core::query::{Grouping, Lookup, Path, Query, QueryValue, Source};
 
 use super::memory::{Handle, Memory};
 use crate::domain::{Indexed, Record, Row};
-use crate::index::{Builder, Change, Group, Index, Leaves, Plan};
+use crate::index::{Builder, Change, Facts, Group, Index, Leaves, Plan};
 
 /// The indexes. A plan holds one for reading, a few milliseconds over a million twins; the writer holds it for the time
 /// of one batch.
@@ -70,9 +71,17 @@ impl Indexes {
         Indexes { devices: build(false), modules: if has_modules { build(true) } else { RwLock::default() } }
     }
 
-    /// The twins that may pass the query's condition.
-    pub(super) fn candidates(&self, memory: &Memory, query: &Query) -> Candidates {
-        candidates(&self.of(query), memory, query)
+    /// The twins among those in `window` that may pass the query's condition.
+    pub(super) fn candidates(&self, memory: &Memory, query: &Query, window: Range<Handle>) -> RoaringBitmap {
+        let index = self.of(query);
+        let mut rows = RoaringBitmap::new();
+        rows.insert_range(window);
+        rows &= index.rows();
+        let facts = Now { memory, source: query.source };
+        match query.condition.as_ref().map(|condition| index.plan(condition, Some(&rows), &facts)) {
+            Some(Plan::Rows { rows, .. }) => rows,
+            Some(Plan::Scan) | None => rows,
+        }
     }
 
     /// Feeds whole groups to `grouping`, if the index knows all that is asked for; otherwise the twins that have to be
@@ -109,8 +118,8 @@ impl Indexes {
 }
 
 fn candidates(index: &Index, memory: &Memory, query: &Query) -> Candidates {
-    let plan = query.condition.as_ref().map(|condition| index.plan(condition, &|| connected(memory)));
-    match plan {
+    let facts = Now { memory, source: query.source };
+    match query.condition.as_ref().map(|condition| index.plan(condition, None, &facts)) {
         Some(Plan::Rows { rows, exact }) => Candidates { handles: rows, exact },
         Some(Plan::Scan) => Candidates { handles: index.rows().clone(), exact: false },
         None => Candidates { handles: index.rows().clone(), exact: true },
@@ -179,8 +188,23 @@ pub(super) struct Candidates {
     pub(super) exact: bool,
 }
 
-/// Twins that have a connection now.
-fn connected(memory: &Memory) -> RoaringBitmap {
-    let is_connected = |handle: &Handle| memory.slot(*handle).is_some_and(|slot| slot.presence().connected);
-    (0..memory.end()).filter(is_connected).collect()
+/// What memory knows.
+struct Now<'m> {
+    memory: &'m Memory,
+    source: Source,
+}
+
+impl Facts for Now<'_> {
+    fn connected(&self) -> RoaringBitmap {
+        let is_connected =
+            |handle: &Handle| self.memory.slot(*handle).is_some_and(|slot| slot.presence().connected);
+        (0..self.memory.end()).filter(is_connected).collect()
+    }
+
+    fn of_device(&self, id: &str) -> RoaringBitmap {
+        match self.source {
+            Source::Modules => self.memory.modules(id).into_iter().map(|(_, handle)| handle).collect(),
+            Source::Devices | Source::Jobs => self.memory.device(id).into_iter().collect(),
+        }
+    }
 }

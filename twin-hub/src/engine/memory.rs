@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use twin_core::identity::Status;
-use twin_core::{DeviceId, ModuleId, Timestamp, TwinKey};
+use twin_core::{ModuleId, Timestamp, TwinKey};
 
 use crate::domain::{Presence, Record};
 
@@ -182,7 +182,7 @@ impl Default for Memory {
 impl Memory {
     /// The handle of `key`.
     pub(crate) fn find(&self, key: &TwinKey) -> Option<Handle> {
-        let shard = self.shard(&key.device).read().unwrap_or_else(PoisonError::into_inner);
+        let shard = self.shard(key.device.as_str()).read().unwrap_or_else(PoisonError::into_inner);
         let device = shard.get(key.device.as_str())?;
         match &key.module {
             None => Some(device.handle),
@@ -201,10 +201,16 @@ impl Memory {
         self.chunks.get(handle / CHUNK_SLOTS)?.get()?.get(handle % CHUNK_SLOTS)
     }
 
+    /// The handle of a device.
+    pub(crate) fn device(&self, id: &str) -> Option<Handle> {
+        let shard = self.shard(id).read().unwrap_or_else(PoisonError::into_inner);
+        shard.get(id).map(|device| device.handle)
+    }
+
     /// The modules of a device, sorted.
-    pub(crate) fn modules(&self, device: &DeviceId) -> Vec<(ModuleId, Handle)> {
+    pub(crate) fn modules(&self, device: &str) -> Vec<(ModuleId, Handle)> {
         let shard = self.shard(device).read().unwrap_or_else(PoisonError::into_inner);
-        let modules = shard.get(device.as_str()).and_then(|d| d.modules.as_ref());
+        let modules = shard.get(device).and_then(|d| d.modules.as_ref());
         modules.map(|m| m.iter().map(|(id, handle)| (id.clone(), *handle)).collect()).unwrap_or_default()
     }
 
@@ -259,7 +265,7 @@ impl Memory {
         let shared = Arc::new(key.clone());
         chunk[handle as usize % CHUNK_SLOTS].set(Some((shared.clone(), record)));
         self.end.store(handle + 1, Ordering::Release);
-        let mut shard = self.shard(&key.device).write().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shard(key.device.as_str()).write().unwrap_or_else(PoisonError::into_inner);
         match &key.module {
             None => {
                 shard.insert(ByDevice(shared.clone()), Device { handle, modules: None });
@@ -275,7 +281,7 @@ impl Memory {
     /// Removes a twin, if it is there, and gives what it was; its modules must be gone. The writer alone calls this.
     pub(super) fn remove(&self, key: &TwinKey) -> Option<(Handle, Arc<TwinKey>, Record)> {
         let handle = {
-            let mut shard = self.shard(&key.device).write().unwrap_or_else(PoisonError::into_inner);
+            let mut shard = self.shard(key.device.as_str()).write().unwrap_or_else(PoisonError::into_inner);
             match &key.module {
                 None => shard.remove(key.device.as_str())?.handle,
                 Some(module) => {
@@ -297,7 +303,7 @@ impl Memory {
         Some((handle, shared, record))
     }
 
-    fn shard(&self, device: &DeviceId) -> &Shard {
-        &self.shards[self.hasher.hash_one(device.as_str()) as usize % KEY_SHARDS]
+    fn shard(&self, device: &str) -> &Shard {
+        &self.shards[self.hasher.hash_one(device) as usize % KEY_SHARDS]
     }
 }

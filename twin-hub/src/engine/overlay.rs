@@ -41,7 +41,7 @@ impl<'m> Overlay<'m> {
     fn modules_of(&mut self, device: &DeviceId) -> &mut BTreeSet<ModuleId> {
         self.modules
             .entry(device.clone())
-            .or_insert_with(|| self.memory.modules(device).into_iter().map(|(id, _)| id).collect())
+            .or_insert_with(|| self.memory.modules(device.as_str()).into_iter().map(|(id, _)| id).collect())
     }
 }
 

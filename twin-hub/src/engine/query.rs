@@ -7,6 +7,7 @@
 //! Page size: 1 to 10,000, default 1,000 (the Node how-to's; the language guide says 100). A page ends early at
 //! [`MAX_PAGE_BYTES`]; the service too may give fewer rows than asked for.
 
+use roaring::RoaringBitmap;
 use twin_core::query::{Expr, Grouping, Query, Selection, Source};
 use twin_core::wire::{HubCode, Refusal, rest};
 
@@ -83,21 +84,50 @@ impl Page {
     }
 }
 
+/// Handles that are asked of the index first; if they do not fill the page, four times as many are next. So a page costs
+/// what stands on it, not what the hub holds.
+const FIRST_WINDOW: Handle = 65_536;
+
 /// Rows that are twins or parts of twins. `Some` if there are more.
 fn twins(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
-    let candidates = shared.indexes.candidates(&shared.memory, query).handles;
-    for handle in candidates.into_range(shared.memory.after(page.from.serial)..) {
+    let (mut from, mut window) = (shared.memory.after(page.from.serial), FIRST_WINDOW);
+    // Twins that are created meanwhile are of a later moment than the page.
+    let end = shared.memory.end();
+    while from < end {
+        let to = from.saturating_add(window).min(end);
+        let candidates = shared.indexes.candidates(&shared.memory, query, from..to);
+        match fill(shared, query, page, candidates) {
+            Filled::Full(next) => return Some(next),
+            Filled::Last => return None,
+            Filled::Room => (from, window) = (to, window.saturating_mul(4)),
+        }
+    }
+    None
+}
+
+/// What became of a page.
+enum Filled {
+    /// it has room for more
+    Room,
+    /// it is full, and a further page has something on it
+    Full(Position),
+    /// `TOP` is reached
+    Last,
+}
+
+fn fill(shared: &Shared, query: &Query, page: &mut Page, candidates: RoaringBitmap) -> Filled {
+    for handle in candidates {
         let Some((slot, key, record)) = matching(shared, query.source, query.condition.as_ref(), handle)
         else {
             continue;
         };
         if page.given() >= page.most {
-            return None;
+            return Filled::Last;
         }
         if page.is_full() {
             // Only now is it known that a further page has something on it. It starts with this twin, so that what
             // lies between is not looked at again.
-            return Some(Position { serial: record.serial() - 1, rows: page.given() });
+            return Filled::Full(Position { serial: record.serial() - 1, rows: page.given() });
         }
         match &query.select {
             Selection::All => {
@@ -109,7 +139,7 @@ fn twins(shared: &Shared, query: &Query, page: &mut Page) -> Option<Position> {
             }
         }
     }
-    None
+    Filled::Room
 }
 
 /// Rows that are groups. `Some` if there are more.

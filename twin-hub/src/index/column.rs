@@ -17,7 +17,16 @@ const DENSE_ROWS: usize = PAGE_ROWS / 2;
 const SPARSE_ROWS: usize = PAGE_ROWS / 8;
 
 /// Rows that are fewer than one in so many are looked up, instead of going through the column.
-pub(super) const FEW: u64 = 16;
+const FEW: u64 = 16;
+
+/// How many of a column's `values` [`Column::select`] looks at.
+pub(super) fn cost(values: u64, within: &RoaringBitmap) -> u64 {
+    match (within.min(), within.max()) {
+        _ if within.len() < values / FEW => within.len(),
+        (Some(first), Some(last)) => values.min(u64::from(last - first) + PAGE_ROWS as u64),
+        _ => 0,
+    }
+}
 
 /// Row handle → value, in pages.
 #[derive(Debug)]
@@ -104,9 +113,13 @@ impl<T: Copy + Default> Column<T> {
             let passes = |handle: &u32| self.get(*handle).is_some_and(&test);
             return within.iter().filter(passes).collect();
         }
+        let bounds = |within: &RoaringBitmap| Some((split(within.min()?).0, split(within.max()?).0));
+        let Some((first, last)) = within.map_or(Some((0, u32::MAX)), bounds) else {
+            return RoaringBitmap::new();
+        };
         let mut passing = RoaringBitmap::new();
         let mut block = Block::new();
-        for (number, page) in &self.pages {
+        for (number, page) in self.pages.range(first..=last) {
             let words = block.words_of(*number, &mut passing);
             page.select(&test, words);
         }

@@ -39,7 +39,7 @@ impl Index {
         gathered: &[Path],
     ) -> Option<Vec<Group<'_>>> {
         let left = Cell::new(self.rules.max_plan_values);
-        let planner = Planner { index: self, presence: None, nothing: &self.nothing, left };
+        let planner = Planner { index: self, presence: None, nothing: &self.nothing, facts: None, left };
         let keys = keys.iter().map(|path| planner.values(path)).collect::<Option<Vec<_>>>()?;
         let gathered = gathered.iter().map(|path| planner.values(path)).collect::<Option<Vec<_>>>()?;
         if keys.iter().any(|values| !values.composites().is_disjoint(rows) || !values.strings.is_listed()) {

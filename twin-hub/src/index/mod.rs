@@ -35,7 +35,7 @@ use values::Values;
 pub(crate) use build::Builder;
 pub(crate) use gather::OBJECT;
 pub(crate) use group::Group;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Facts, Plan};
 
 /// A record, as the index reads it.
 pub(crate) trait Leaves {

@@ -15,7 +15,6 @@ use std::ops::Bound;
 use roaring::RoaringBitmap;
 use twin_core::query::{BinaryOp, Constant, Expr, Function, Path};
 
-use super::column::FEW;
 use super::paths::ROOT;
 use super::values::{Values, union};
 use super::{INDEXED_FIELDS, Index};
@@ -33,20 +32,35 @@ pub(crate) enum Plan {
     },
 }
 
+/// What the engine knows of rows at this moment and the index does not, or not as well.
+pub(crate) trait Facts {
+    /// The rows that are connected. Asked only if the condition is about that.
+    fn connected(&self) -> RoaringBitmap;
+
+    /// The rows whose `deviceId` this is.
+    fn of_device(&self, id: &str) -> RoaringBitmap;
+}
+
 impl Index {
-    /// The rows that pass `condition`, or candidates. `connected` gives the rows that are connected now; it is asked
-    /// only if the condition is about that.
-    pub(crate) fn plan(&self, condition: &Expr, connected: &dyn Fn() -> RoaringBitmap) -> Plan {
+    /// The rows that pass `condition`, or candidates. With a `window`, those in it: then columns are looked at only there.
+    pub(crate) fn plan(&self, condition: &Expr, window: Option<&RoaringBitmap>, facts: &dyn Facts) -> Plan {
         let presence = mentions_presence(condition).then(|| {
-            let connected = &connected() & &self.all;
+            let connected = &facts.connected() & &self.all;
             let disconnected = &self.all - &connected;
             Values::of_two_strings([("Connected", connected), ("Disconnected", disconnected)])
         });
         let left = Cell::new(self.rules.max_plan_values);
-        let planner = Planner { index: self, presence: presence.as_ref(), nothing: &self.nothing, left };
-        match planner.truth(condition, true, None) {
-            Some(set) => Plan::Rows { rows: set.rows.into_owned(), exact: set.exact },
-            None => Plan::Scan,
+        let planner = Planner {
+            index: self,
+            presence: presence.as_ref(),
+            nothing: &self.nothing,
+            facts: Some(facts),
+            left,
+        };
+        match (planner.truth(condition, true, window), window) {
+            (Some(set), Some(window)) => Plan::Rows { rows: &*set.rows & window, exact: set.exact },
+            (Some(set), None) => Plan::Rows { rows: set.rows.into_owned(), exact: set.exact },
+            (None, _) => Plan::Scan,
         }
     }
 }
@@ -85,6 +99,7 @@ pub(super) struct Planner<'i> {
     /// `connectionState`, if the condition asks for it
     pub(super) presence: Option<&'i Values>,
     pub(super) nothing: &'i Values,
+    pub(super) facts: Option<&'i dyn Facts>,
     /// how many more values may be looked at
     pub(super) left: Cell<u64>,
 }
@@ -184,6 +199,11 @@ impl<'i> Planner<'i> {
             (_, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem, _) => {
                 Set::empty()
             }
+            (
+                Expr::Path(path),
+                BinaryOp::Eq | BinaryOp::Ne | BinaryOp::In | BinaryOp::Nin,
+                Expr::Constant(constant),
+            ) if is_device_id(path) && self.facts.is_some() => self.device(op, constant, want),
             (Expr::Path(path), _, Expr::Constant(constant)) => {
                 self.compare(self.values(path)?, op, constant, want, within)
             }
@@ -192,6 +212,26 @@ impl<'i> Planner<'i> {
             }
             _ => self.operands_present(&[left, right]),
         }
+    }
+
+    /// The rows where `deviceId op constant` is `want`: the engine finds a device by its id without looking around.
+    fn device(&self, op: BinaryOp, constant: &Constant, want: bool) -> Option<Set<'i>> {
+        let values = self.values(&Path(vec![DEVICE_ID.into()]))?;
+        let (constants, domain) = match (op, constant) {
+            (BinaryOp::In | BinaryOp::Nin, Constant::Array(items)) => (&items[..], values.primitives()),
+            (BinaryOp::In | BinaryOp::Nin, _) => return Set::empty(),
+            _ => (std::slice::from_ref(constant), equality_domain(values, constant)),
+        };
+        let mut rows = RoaringBitmap::new();
+        for constant in constants {
+            if let (Constant::String(id), Some(facts)) = (constant, self.facts) {
+                rows |= facts.of_device(id);
+            }
+        }
+        // A device that was just created is in memory before it is in the index.
+        let set = Set::found((&rows & &self.index.all, true));
+        let positive = !matches!(op, BinaryOp::Ne | BinaryOp::Nin);
+        Some(if want == positive { set } else { set.rest_of(domain) })
     }
 
     /// The rows where `path op constant` is `want`.
@@ -277,8 +317,7 @@ impl<'i> Planner<'i> {
 
     /// Pays for looking at so many values, or at those `within` if a column goes by them; `None` if that is too many.
     pub(super) fn spend(&self, values: u64, within: Option<&RoaringBitmap>) -> Option<()> {
-        let few = within.map(RoaringBitmap::len).filter(|within| *within < values / FEW);
-        let cost = few.unwrap_or(values);
+        let cost = within.map_or(values, |within| super::column::cost(values, within));
         self.left.set(self.left.get().checked_sub(cost)?);
         Some(())
     }
@@ -318,6 +357,7 @@ impl<'i> Planner<'i> {
     fn cost(&self, expr: &Expr) -> u8 {
         match expr {
             Expr::Binary(left, op, right) => match (&**left, &**right) {
+                (Expr::Path(path), Expr::Constant(_)) if is_device_id(path) => 0,
                 (Expr::Path(path), Expr::Constant(constant))
                 | (Expr::Constant(constant), Expr::Path(path)) => {
                     let listed = self.values(path).is_some_and(|values| values.strings.is_listed());
@@ -343,6 +383,11 @@ impl<'i> Planner<'i> {
 }
 
 const CONNECTION_STATE: &str = "connectionState";
+const DEVICE_ID: &str = "deviceId";
+
+fn is_device_id(path: &Path) -> bool {
+    matches!(path.segments(), [field] if field == DEVICE_ID)
+}
 
 fn mentions_presence(expr: &Expr) -> bool {
     match expr {
