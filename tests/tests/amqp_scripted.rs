@@ -9,8 +9,8 @@ use serde_json::json;
 use tests::rhea::RheaHub;
 use tests::story::story;
 use twin_device::{
-    AmqpPool, Builder, Delivery, DesiredChange, Device, DeviceClient, ErrorKind, Options, RetryPolicy,
-    Transport,
+    AmqpPool, Builder, Delivery, DesiredChange, Device, DeviceClient, ErrorKind, Message, Options,
+    RetryPolicy, Transport,
 };
 
 /// Longest a test may take: a hang is a failure.
@@ -188,6 +188,79 @@ async fn many_devices_share_a_connection() {
         while pool.connections().await > 0 {
             pace.tick().await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn telemetry_goes_there_and_messages_come_back() {
+    within(async {
+        for (n, port) in ["good", "ws", "slow"].into_iter().enumerate() {
+            let client = client(port, &format!("mail-{n}")).build().unwrap();
+            let mut messages = client.messages();
+            // Asked for the twin, too: links of all kinds beside each other.
+            client.twin().await.unwrap();
+            client.receive(true).await.unwrap_err();
+            let id = "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0";
+            let large = "x".repeat(3000);
+            let mut telemetry = Message::new(large.clone())
+                .with_id(id)
+                .with_correlation_id("not a uuid")
+                .with_content_type("application/json")
+                .with_content_encoding("utf-8")
+                .with_property("k", "välue");
+            telemetry.expiry = Some("2030-01-02T03:04:05Z".parse().unwrap());
+            client.send(telemetry).await.unwrap();
+            let message = messages.next().await.unwrap();
+            assert_eq!(message.message.body, large.as_bytes());
+            assert_eq!(message.message.id.as_deref(), Some(id));
+            assert_eq!(message.message.correlation_id.as_deref(), Some("not a uuid"));
+            assert_eq!(message.message.content_type.as_deref(), Some("application/json"));
+            assert_eq!(message.message.content_encoding.as_deref(), Some("utf-8"));
+            assert_eq!(message.message.to.as_deref(), Some(&*format!("/devices/mail-{n}/messages/events")));
+            assert_eq!(message.message.expiry.unwrap().to_string(), "2030-01-02T03:04:05Z");
+            assert_eq!(message.message.property("k"), Some("välue"));
+            assert_eq!((message.sequence_number, message.delivery_count), (Some(1), Some(0)));
+            assert_eq!(message.enqueued.unwrap().to_string(), "2019-12-09T12:00:00Z");
+
+            // Given back, it comes again; then each outcome is heard as it was meant.
+            message.abandon().await.unwrap();
+            let again = messages.next().await.unwrap();
+            assert_eq!(again.message.id.as_deref(), Some(id));
+            assert_eq!(again.delivery_count, Some(1));
+            assert_eq!(message.complete().await.unwrap_err().kind(), ErrorKind::PreconditionFailed);
+            again.complete().await.unwrap();
+            let outcome = messages.next().await.unwrap();
+            assert_eq!(outcome.message.property("outcome"), Some("accepted"));
+            client.send(Message::new("y").with_property("k", "v")).await.unwrap();
+            messages.next().await.unwrap().reject().await.unwrap();
+            assert_eq!(messages.next().await.unwrap().message.property("outcome"), Some("rejected"));
+            client.close().await.unwrap();
+            assert!(messages.next().await.is_none());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn telemetry_that_the_hub_does_not_take_at_once() {
+    within(async {
+        let client = client("good", "moody").build().unwrap();
+        let tell = |what: &str| client.send(Message::new("x").with_property("do", what));
+        // Given back, cut off, its link closed: again, until it is taken.
+        for what in ["release", "hang up", "close", "nothing"] {
+            tell(what).await.unwrap_or_else(|e| panic!("{what}: {e:?}"));
+        }
+        let error = tell("reject").await.unwrap_err();
+        assert_eq!((error.code(), error.delivery()), (Some(400004), Some(Delivery::Refused)), "{error:?}");
+        // Many at once, more than the credit of one go, and in the end all of them.
+        client.send_batch((0..300).map(|n| Message::new(n.to_string())).collect()).await.unwrap();
+
+        let refused = self::client("good", "no-messages").build().unwrap();
+        let mut messages = refused.messages();
+        assert!(messages.next().await.is_none());
+        assert_eq!(messages.error().unwrap().kind(), ErrorKind::NotSupported);
+        refused.send(Message::new("x")).await.unwrap();
     })
     .await;
 }

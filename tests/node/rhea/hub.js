@@ -54,7 +54,10 @@ container.on('sender_open', ({ sender, connection }) => {
   const address = sender.source.address;
   sender.set_source({ address });
   if (address === '$cbs') senders(connection).cbs = sender;
-  else if (deviceOf(address) === 'refused-links') {
+  else if (address.endsWith('/messages/devicebound')) {
+    if (deviceOf(address) === 'no-messages') sender.close({ condition: 'amqp:not-allowed', description: 'no messages' });
+    else mailbox(deviceOf(address)).link = sender;
+  } else if (deviceOf(address) === 'refused-links') {
     sender.close({ condition: 'amqp:not-found', description: JSON.stringify({ errorCode: 404001, trackingId: 't', message: 'no such device', timestampUtc: 'now' }) });
   } else senders(connection).twins.set(deviceOf(address), sender);
 });
@@ -63,10 +66,53 @@ container.on('receiver_open', ({ receiver }) => {
   receiver.set_target({ address: receiver.target.address });
 });
 
-container.on('message', ({ message, receiver, connection }) => {
+container.on('message', ({ message, delivery, receiver, connection }) => {
   if (receiver.target.address === '$cbs') token(message, connection);
+  else if (receiver.target.address.endsWith('/messages/events')) telemetry(message, delivery, deviceOf(receiver.target.address), connection);
   else request(message, deviceOf(receiver.target.address), connection);
 });
+
+// Messages for devices. Telemetry is sent back to its device as a message, if that has a link for messages.
+const mailboxes = new Map();
+function mailbox(device) {
+  if (!mailboxes.has(device)) mailboxes.set(device, { link: null, sent: new Map() });
+  return mailboxes.get(device);
+}
+
+function telemetry(message, delivery, device, connection) {
+  const what = (message.application_properties || {}).do;
+  const nth = count(device, what);
+  if (what === 'reject') return delivery.reject({ condition: 'com.microsoft:argument-error', description: JSON.stringify({ errorCode: 400004, trackingId: 't', message: 'not like this', timestampUtc: 'now' }) });
+  if (what === 'release' && nth === 1) return delivery.release();
+  if (what === 'hang up' && nth === 1) return connection.socket.destroy();
+  if (what === 'close' && nth === 1) return connection.each_link((link) => link.close(), (link) => link.is_receiver() && link.target.address.endsWith('/messages/events'));
+  const { link, sent } = mailbox(device);
+  if (link && link.is_open()) {
+    const { message_id, correlation_id, content_type, content_encoding, to, absolute_expiry_time, application_properties } = message;
+    deliver(link, sent, {
+      message_id, correlation_id, content_type, content_encoding, to, absolute_expiry_time, application_properties, delivery_count: 0,
+      message_annotations: { 'x-opt-sequence-number': rhea.types.wrap_long(nth), 'x-opt-enqueued-time': rhea.types.wrap_timestamp(1575892800000) },
+      body: message.body,
+    });
+  }
+  return undefined;
+}
+
+function deliver(link, sent, message) {
+  sent.set(link.send(message).id, message);
+}
+
+for (const outcome of ['accepted', 'rejected', 'released']) {
+  container.on(outcome, ({ delivery, sender }) => {
+    if (!sender || !sender.source.address.endsWith('/messages/devicebound')) return;
+    const { sent } = mailbox(deviceOf(sender.source.address));
+    const message = sent.get(delivery.id);
+    sent.delete(delivery.id);
+    delivery.update(true);
+    if (message && outcome === 'released') deliver(sender, sent, { ...message, delivery_count: message.delivery_count + 1 });
+    else if (message && message.application_properties) sender.send({ application_properties: { outcome }, body: message.body });
+  });
+}
 
 function token(message, connection) {
   const { operation, type, name } = message.application_properties;

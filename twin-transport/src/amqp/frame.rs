@@ -43,6 +43,10 @@ pub(super) enum Frame {
 pub(super) struct Fields(Vec<Value>);
 
 impl Fields {
+    pub(super) fn new(list: Vec<Value>) -> Fields {
+        Fields(list)
+    }
+
     /// Takes a field.
     pub(super) fn take(&mut self, index: usize) -> Value {
         self.0.get_mut(index).map_or(Value::Null, |field| std::mem::replace(field, Value::Null))

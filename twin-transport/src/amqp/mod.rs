@@ -14,13 +14,18 @@
 //!   hub look at who it is.
 //! - Tokens are renewed on the open connection.
 //! - Everything up to the first link is said at once, without waiting for the hub's answers, as AMQP allows.
+//! - Telemetry is sent unsettled, and done when the hub accepts it. A message from the cloud is settled when its owner
+//!   says so (accepted, rejected or released), as it leaves: the hub is not asked to confirm, and delivers again what it
+//!   did not hear of.
 //! - [`Options::keep_alive`] is the longest silence that the hub is asked to keep.
 
 mod frame;
 mod line;
+mod mail;
 mod message;
 mod peer;
 mod pool;
+mod settle;
 mod talk;
 mod value;
 

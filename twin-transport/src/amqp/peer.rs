@@ -13,6 +13,7 @@ use twin_core::{Error, ErrorKind, HostName, Result};
 
 use super::frame::{self, Fields, Frame};
 use super::message;
+use super::settle::{Arrival, Outcome};
 use super::value::{Malformed, Value};
 
 /// Transfers that the hub may send before it hears from us.
@@ -50,6 +51,10 @@ pub(super) enum Happened {
     Attached(LinkId),
     /// A whole message came.
     Message(LinkId, Box<grammar::Message>),
+    /// A whole message came that waits for our word.
+    Delivery(LinkId, Arrival, Box<grammar::Message>),
+    /// The hub took a message with this mark, or says why not.
+    Settled(LinkId, u64, Option<Error>),
     /// The hub ended a link, or confirmed that we did.
     Detached(LinkId, Option<Error>),
     /// The hub said goodbye to all of it.
@@ -69,10 +74,12 @@ struct Link {
     remote_handle: Option<u32>,
     credit: u32,
     deliveries: u32,
+    /// What is received waits for our word, instead of being accepted at once.
+    held: bool,
     waiting: VecDeque<Parcel>,
     partial: BytesMut,
-    /// Id of the delivery that arrives, and whether it is settled.
-    arriving: Option<(u32, bool)>,
+    /// The delivery that arrives, and whether it is settled.
+    arriving: Option<(Arrival, bool)>,
 }
 
 /// A message on its way out.
@@ -81,6 +88,8 @@ struct Parcel {
     rest: Bytes,
     /// Its first piece has gone.
     begun: bool,
+    /// Whoever sent it wants to hear what becomes of it.
+    mark: Option<u64>,
 }
 
 /// See the module.
@@ -107,6 +116,10 @@ pub(super) struct Peer {
     remote: HashMap<u32, LinkId>,
     /// Links whose messages wait for the session's window.
     stalled: bool,
+    /// Deliveries of ours that the hub has to confirm: their link and mark.
+    pub(super) unsettled: HashMap<u32, (LinkId, u64)>,
+    /// What one frame led to besides the first thing.
+    pub(super) happened: VecDeque<Happened>,
 }
 
 impl fmt::Debug for Peer {
@@ -154,6 +167,8 @@ impl Peer {
             links: HashMap::new(),
             remote: HashMap::new(),
             stalled: false,
+            unsettled: HashMap::new(),
+            happened: VecDeque::new(),
         }
     }
 
@@ -210,6 +225,7 @@ impl Peer {
             remote_handle: None,
             credit: 0,
             deliveries: 0,
+            held: false,
             waiting: VecDeque::new(),
             partial: BytesMut::new(),
             arriving: None,
@@ -223,6 +239,16 @@ impl Peer {
 
     /// Sends a message, as soon as the hub gives credit.
     pub(super) fn send(&mut self, id: LinkId, message: &grammar::Message) -> Result<()> {
+        self.send_marked(id, message, None)
+    }
+
+    /// [`send`](Peer::send); with a mark, `Settled` follows when the hub says what became of it.
+    pub(super) fn send_marked(
+        &mut self,
+        id: LinkId,
+        message: &grammar::Message,
+        mark: Option<u64>,
+    ) -> Result<()> {
         let payload = message::encode(message);
         if payload.len() > MAX_MESSAGE {
             return Err(Error::new(
@@ -237,9 +263,16 @@ impl Peer {
                 format!("'{}' has stopped taking messages", self.host),
             ));
         }
-        link.waiting.push_back(Parcel { rest: payload, begun: false });
+        link.waiting.push_back(Parcel { rest: payload, begun: false, mark });
         self.pump(id);
         Ok(())
+    }
+
+    /// What is received on this link from now on waits for our word ([`Peer::settle`]).
+    pub(super) fn hold(&mut self, id: LinkId) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.held = true;
+        }
     }
 
     /// Ends a link; `Detached` follows unless the hub is gone.
@@ -260,6 +293,9 @@ impl Peer {
 
     /// Takes frames off the inbox until one leads to something.
     pub(super) fn read(&mut self, inbox: &mut BytesMut) -> Result<Option<Happened>> {
+        if let Some(happened) = self.happened.pop_front() {
+            return Ok(Some(happened));
+        }
         if !self.header_heard {
             let Some(header) = inbox.get(..frame::HEADER.len()) else { return self.look_at(inbox) };
             if header != frame::HEADER {
@@ -277,7 +313,7 @@ impl Peer {
                 frame::ATTACH => self.attached(&mut fields)?,
                 frame::FLOW => self.flow(&mut fields),
                 frame::TRANSFER => self.transfer(&mut fields, payload)?,
-                frame::DISPOSITION => None,
+                frame::DISPOSITION => self.disposition(&mut fields),
                 frame::DETACH => self.detached(&mut fields),
                 frame::END => Some(Happened::Closed(error_in(&mut fields, 0))),
                 frame::CLOSE => {
@@ -407,9 +443,11 @@ impl Peer {
             return Err(self.protocol("it sends on a link that is not attached"));
         };
         if let Some(delivery) = fields.number(1) {
-            link.arriving = Some((delivery, fields.take(4).is_true()));
+            let tag = fields.take(2);
+            let tag = if let Value::Binary(tag) = tag { tag } else { Bytes::new() };
+            link.arriving = Some((Arrival { delivery, tag }, fields.take(4).is_true()));
         }
-        let Some((delivery, mut settled)) = link.arriving else {
+        let Some((arrival, mut settled)) = link.arriving.clone() else {
             return Err(self.protocol("it sends a piece of no message"));
         };
         settled |= fields.take(4).is_true();
@@ -435,16 +473,18 @@ impl Peer {
             std::mem::take(&mut link.partial).freeze()
         };
         link.arriving = None;
-        let leaving = link.leaving;
-        if !settled {
-            let accepted = Value::described(frame::ACCEPTED, Vec::new());
-            let fields =
-                vec![Value::Bool(true), Value::Uint(delivery), Value::Null, Value::Bool(true), accepted];
-            self.put(frame::DISPOSITION, fields, &[]);
+        let (leaving, held) = (link.leaving, link.held);
+        if !settled && !held {
+            self.settle(arrival.delivery, Outcome::Accepted);
         }
         self.received(id);
         let message = message::decode(whole).map_err(|Malformed(why)| self.protocol(why))?;
-        Ok((!leaving).then_some(Happened::Message(id, Box::new(message))))
+        let message = Box::new(message);
+        Ok(match (leaving, held) {
+            (true, _) => None,
+            (_, true) => Some(Happened::Delivery(id, arrival, message)),
+            _ => Some(Happened::Message(id, message)),
+        })
     }
 
     /// Counts a delivery, and grants more before the hub runs out.
@@ -509,6 +549,9 @@ impl Peer {
                 }
                 false => {
                     let tag = Value::Binary(Bytes::copy_from_slice(&link.deliveries.to_be_bytes()));
+                    if let Some(mark) = parcel.mark {
+                        self.unsettled.insert(self.next_delivery, (id, mark));
+                    }
                     let delivery = Value::Uint(self.next_delivery);
                     self.next_delivery = self.next_delivery.wrapping_add(1);
                     link.credit -= 1;
@@ -535,7 +578,7 @@ impl Peer {
         Some(Happened::Detached(id, error_in(fields, 2)))
     }
 
-    fn put(&mut self, code: u64, fields: Vec<Value>, payload: &[u8]) {
+    pub(super) fn put(&mut self, code: u64, fields: Vec<Value>, payload: &[u8]) {
         frame::write(&mut self.outbox, code, fields, payload);
     }
 

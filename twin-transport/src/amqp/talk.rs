@@ -7,8 +7,9 @@ use bytes::BytesMut;
 use twin_core::auth::{SasToken, Scope};
 use twin_core::wire::amqp::{self as grammar, Address, Correlation, LinkProperties};
 use twin_core::wire::{ApiVersion, Channel, Heard, Said};
-use twin_core::{Error, ErrorKind, HostName, Result};
+use twin_core::{Delivery, Error, ErrorKind, HostName, Result};
 
+use super::mail::Mail;
 use super::peer::{Happened, LinkId, Peer, Role};
 use crate::Endpoint;
 
@@ -29,9 +30,9 @@ pub(super) enum News {
     Down(Error),
 }
 
-struct Device {
+pub(super) struct Device {
     /// Who it is.
-    who: Arc<Endpoint>,
+    pub(super) who: Arc<Endpoint>,
     up: bool,
     /// Sender and receiver.
     links: Option<[LinkId; 2]>,
@@ -40,20 +41,21 @@ struct Device {
     asked_for_answers: bool,
     /// Correlation ids of subscriptions to desired properties (true) and their ends (false).
     subscribing: Vec<(Correlation, bool)>,
+    pub(super) mail: Mail,
 }
 
 /// See the module.
 pub(super) struct Talk {
     pub(super) peer: Peer,
-    host: HostName,
+    pub(super) host: HostName,
     /// Makes names and ids unique, as the other side wants them.
     prefix: String,
     count: u64,
     cbs: Option<[LinkId; 2]>,
     tokens: HashMap<Correlation, Slot>,
-    devices: HashMap<Slot, Device>,
-    owners: HashMap<LinkId, Slot>,
-    news: VecDeque<(Slot, News)>,
+    pub(super) devices: HashMap<Slot, Device>,
+    pub(super) owners: HashMap<LinkId, Slot>,
+    pub(super) news: VecDeque<(Slot, News)>,
 }
 
 impl Talk {
@@ -80,6 +82,7 @@ impl Talk {
             attached: [false; 2],
             asked_for_answers: false,
             subscribing: Vec::new(),
+            mail: Mail::default(),
         };
         self.devices.insert(slot, device);
         match token {
@@ -93,8 +96,9 @@ impl Talk {
     pub(super) fn leave(&mut self, slot: Slot) {
         let Some(device) = self.devices.remove(&slot) else { return };
         self.tokens.retain(|_, owner| *owner != slot);
-        for link in device.links.into_iter().flatten() {
+        for link in device.links.into_iter().flatten().chain(device.mail.links()) {
             self.owners.remove(&link);
+            self.peer.forget_unsettled(link);
             self.peer.detach(link);
         }
     }
@@ -148,13 +152,18 @@ impl Talk {
                 device.subscribing.push((id.clone(), matches!(said, Said::Subscribe(_))));
                 id
             }
-            Said::Telemetry { tag, .. }
-            | Said::Settle { tag, .. }
-            | Said::Batch { tag, .. }
-            | Said::Receive { tag, .. } => {
-                let refusal = Error::new(ErrorKind::NotSupported, "AMQP does not carry this yet");
-                let heard = Heard::Done { tag: *tag, refusal: Some(refusal) };
-                self.news.push_back((slot, News::Heard(heard)));
+            Said::Telemetry { tag, message } => return self.send_telemetry(slot, *tag, message),
+            Said::Settle { tag, lock_token, settlement } => {
+                return self.settle_message(slot, *tag, lock_token, *settlement);
+            }
+            Said::Subscribe(Channel::CloudToDevice) => return self.subscribe_messages(slot),
+            Said::Unsubscribe(Channel::CloudToDevice) => {
+                self.unsubscribe_messages(slot);
+                return Ok(());
+            }
+            Said::Batch { tag, .. } | Said::Receive { tag, .. } => {
+                let refusal = Error::new(ErrorKind::NotSupported, "only HTTPS does this; AMQP does not");
+                self.refuse(slot, *tag, refusal.with_delivery(Delivery::NotSent));
                 return Ok(());
             }
             Said::Subscribe(channel) => {
@@ -166,7 +175,7 @@ impl Talk {
             _ => {
                 return Err(Error::new(
                     ErrorKind::NotSupported,
-                    "this client speaks of twins alone over AMQP",
+                    "this client does not speak of methods over AMQP",
                 ));
             }
         };
@@ -194,7 +203,9 @@ impl Talk {
         match happened {
             Happened::Begun => {}
             Happened::Attached(link) => {
-                if let Some(slot) = self.owners.get(&link).copied() {
+                if let Some(slot) = self.owners.get(&link).copied()
+                    && !self.mail_attached(slot, link)
+                {
                     self.attached(slot, link);
                 }
             }
@@ -206,13 +217,25 @@ impl Talk {
                     self.heard(slot, &message);
                 }
             }
+            Happened::Delivery(link, arrival, message) => {
+                if let Some(slot) = self.owners.get(&link).copied() {
+                    self.arrived(slot, arrival, &message)?;
+                }
+            }
+            Happened::Settled(link, tag, refusal) => {
+                if let Some(slot) = self.owners.get(&link).copied() {
+                    self.sent(slot, tag, refusal);
+                }
+            }
             Happened::Detached(link, error) => {
                 if self.cbs.is_some_and(|links| links.contains(&link)) {
                     return Err(self.ended(error, "ended the link for tokens"));
                 }
                 if let Some(slot) = self.owners.remove(&link) {
-                    let error = self.ended(error, "ended the twin link");
-                    self.down(slot, error);
+                    let error = self.ended(error, "ended a link");
+                    if let Some(error) = self.mail_detached(slot, link, error) {
+                        self.down(slot, error);
+                    }
                 }
             }
             Happened::Closed(error) => return Err(self.ended(error, "closed the connection")),
@@ -228,7 +251,7 @@ impl Talk {
         }
     }
 
-    fn down(&mut self, slot: Slot, error: Error) {
+    pub(super) fn down(&mut self, slot: Slot, error: Error) {
         self.leave(slot);
         self.news.push_back((slot, News::Down(error)));
     }
@@ -336,7 +359,7 @@ impl Talk {
         self.news.push_back((slot, News::Heard(heard)));
     }
 
-    fn unique(&mut self) -> String {
+    pub(super) fn unique(&mut self) -> String {
         self.count += 1;
         format!("{}-{}", self.prefix, self.count)
     }
