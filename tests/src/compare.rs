@@ -27,8 +27,8 @@ pub struct Allowance {
     pub official: Value,
     /// What ours say.
     pub ours: Value,
-    /// Why.
-    pub reason: String,
+    /// Which one of the packages' READMEs it is: the first cell of a row there, which has the reason.
+    pub difference: String,
 }
 
 /// What was said under each name, and in which order the names came.
@@ -84,8 +84,8 @@ pub fn differences(
     found
 }
 
-/// A message with all differences, or nothing.
-pub fn report(found: &[String], allowed: &[Allowance], used: &[usize]) -> Option<String> {
+/// A message with everything that is wrong, or nothing; `readmes` is the text of those.
+pub fn report(found: &[String], allowed: &[Allowance], used: &[usize], readmes: &str) -> Option<String> {
     let mut text = String::new();
     for difference in found {
         let _ = writeln!(text, "differs, and is not listed:\n  {difference}");
@@ -94,8 +94,8 @@ pub fn report(found: &[String], allowed: &[Allowance], used: &[usize]) -> Option
         if *used == 0 {
             let _ = writeln!(text, "listed, but does not differ: {:?} {}", allowance.scripts, allowance.what);
         }
-        if allowance.reason.trim().is_empty() {
-            let _ = writeln!(text, "listed without a reason: {:?} {}", allowance.scripts, allowance.what);
+        if !readmes.contains(&format!("\n| {} |", allowance.difference)) {
+            let _ = writeln!(text, "in no README: {:?}, of {:?}", allowance.difference, allowance.scripts);
         }
     }
     (!text.is_empty()).then_some(text)
@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn allowance(what: &str, official: Value, ours: Value) -> Allowance {
-        Allowance { scripts: vec!["s".into()], what: what.into(), official, ours, reason: "r".into() }
+        Allowance { scripts: vec!["s".into()], what: what.into(), official, ours, difference: "d".into() }
     }
 
     #[test]
@@ -131,7 +131,9 @@ mod tests {
             assert!(used.iter().all(|n| *n == 1));
         }
         let stale = [allowance("a", json!([]), json!([]))];
-        assert!(report(&[], &stale, &[0]).unwrap().contains("does not differ"));
-        assert_eq!(report(&[], &[], &[]), None);
+        let readme = "\n| d | here | because |";
+        assert!(report(&[], &stale, &[0], readme).unwrap().contains("does not differ"));
+        assert!(report(&[], &stale, &[1], "").unwrap().contains("in no README"));
+        assert_eq!(report(&[], &stale, &[1], readme), None);
     }
 }

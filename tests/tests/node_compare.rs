@@ -1,9 +1,11 @@
 //! A script that was written for the official Node.js packages does the same on ours: results, arguments of callbacks,
-//! events and their order, names and messages of errors. `node/compare/allowed.json` lists what differs, and why.
+//! events and their order, names and messages of errors. `node/compare/allowed.json` lists what differs, and names the
+//! row of a README that says why.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tests::addon;
 use tests::compare::{Allowance, Line, differences, report};
 use tests::node::folder;
 use tests::stage::{Side, Stage, prepare};
@@ -17,6 +19,13 @@ const AT_ONCE: usize = 3;
 
 /// To look at one script or one transport alone: COMPARE_ONLY=its_name, COMPARE_OVER=Amqp.
 const LIMITS: [&str; 2] = ["COMPARE_ONLY", "COMPARE_OVER"];
+
+/// Where differences are listed, each with its reason.
+fn readmes() -> String {
+    ["README.md", "packages/azure-iothub/README.md"]
+        .map(|name| std::fs::read_to_string(addon::folder().join(name)).expect("a README"))
+        .concat()
+}
 
 fn wanted(limit: &str, name: &str) -> bool {
     std::env::var(limit).map_or_else(|_| true, |only| only == name)
@@ -101,7 +110,7 @@ async fn scripts_do_the_same_on_official_packages_and_on_ours() {
         // What is listed for scripts that were not played cannot have been needed.
         used.fill(1);
     }
-    if let Some(text) = report(&found, &allowed, &used) {
+    if let Some(text) = report(&found, &allowed, &used, &readmes()) {
         panic!("{text}");
     }
     assert!(played.len() >= 150 || is_limited, "only {} plays", played.len());

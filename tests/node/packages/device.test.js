@@ -3,12 +3,13 @@
 
 const assert = require('assert');
 const { EventEmitter, once } = require('events');
-const { Client, ModuleClient, Twin, SharedAccessSignature } = require('azure-iot-device');
+const { Client, ModuleClient, Twin, SharedAccessSignature, X509AuthenticationProvider } = require('azure-iot-device');
 const { Mqtt, MqttWs, clientFromConnectionString } = require('azure-iot-device-mqtt');
 const amqp = require('azure-iot-device-amqp');
 const { Amqp, AmqpWs } = amqp;
 const { errors, results, NoRetry } = require('azure-iot-common');
 const support = require('./support.js');
+const { inspect } = require('util');
 const { test } = support;
 
 /** A client with a device of its own, closed when the test ends. */
@@ -247,6 +248,17 @@ test('clientFromConnectionString', async (t) => {
     assert(made instanceof Client && made._transport instanceof transport);
     await made.open();
   }
+});
+
+test('what is printed of a client shows no secret', async (t) => {
+  const { client: device, key } = await client(t);
+  const twin = await device.getTwin();
+  const x509 = Client.fromAuthenticationProvider(X509AuthenticationProvider.fromX509Options('d', 'h', { cert: 'c', key: 'pri-vate' }), Amqp);
+  await x509.setOptions({ cert: 'c', key: 'pri-vate', passphrase: 'pri-vate' });
+  const sas = Client.fromSharedAccessSignature(support.token(`${support.hub.HostName}/devices/d`, key), Mqtt);
+  const shown = inspect([device, twin, x509, sas, device._transport._authenticationProvider], { depth: 20, showHidden: false });
+  assert(!shown.includes(key) && !shown.includes('sig=') && !shown.includes('pri-vate'), shown);
+  assert(shown.includes('Mqtt { connected: true }'), shown);
 });
 
 test('one class under both names', () => {

@@ -11,8 +11,15 @@ const {
   errors,
 } = require('azure-iot-common');
 
+/** What `console.log` shows of a provider: whose credentials, and none of them. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+function shown(_depth, options, inspect) {
+  const { host, deviceId, moduleId } = this._credentials ?? {};
+  return `${this.constructor.name} ${inspect({ host, deviceId, ...(moduleId && { moduleId }) }, options)}`;
+}
+
 /**
- * Makes tokens from a key. A native transport takes the key itself and renews in time (`keyFor`); for a transport of the
+ * Makes tokens from a key. A native transport takes the key itself and renews in time (`keyOf`); for a transport of the
  * user's own this keeps a timer and emits `newTokenAvailable`.
  */
 class SharedAccessKeyAuthenticationProvider extends EventEmitter {
@@ -169,6 +176,14 @@ class X509AuthenticationProvider {
     }
     return new X509AuthenticationProvider({ deviceId, host: iotHubHostname, x509: x509info });
   }
+}
+
+for (const Provider of [
+  SharedAccessKeyAuthenticationProvider,
+  SharedAccessSignatureAuthenticationProvider,
+  X509AuthenticationProvider,
+]) {
+  Object.defineProperty(Provider.prototype, INSPECT, { value: shown, writable: true, configurable: true });
 }
 
 module.exports = {

@@ -43,6 +43,11 @@ class SessionTransport extends EventEmitter {
     }
   }
 
+  /** What `console.log` shows: no options, for there may be a private key among them. */
+  [Symbol.for('nodejs.util.inspect.custom')]() {
+    return `${this.constructor.name} { connected: ${this._session?.isUp ?? false} }`;
+  }
+
   /** Where to ask for the retry policy and the longest time of an operation. That this exists tells that none is needed around. */
   followRetryPolicy(source) {
     this._retry = source;
