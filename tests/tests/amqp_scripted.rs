@@ -264,3 +264,43 @@ async fn telemetry_that_the_hub_does_not_take_at_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_gateway_is_dialed_by_one_device_or_by_many() {
+    within(async {
+        let here = hub().connection_string("good", "x");
+        let gateway = &here["HostName=".len()..here.find(';').unwrap()];
+        let cs = |device: &str, gateway: &str| {
+            format!(
+                "HostName=hub.example;DeviceId={device};{gateway}SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg=="
+            )
+        };
+        let with = |device: &str, gateway: &str| {
+            DeviceClient::from_connection_string(&cs(device, gateway)).unwrap().ca_pem(hub().ca_pem())
+        };
+        let named = format!("GatewayHostName={gateway};");
+        let client = with("behind", &named).transport(Transport::Amqp).open().await.unwrap();
+        client.report(json!({"n": 1})).await.unwrap();
+        client.close().await.unwrap();
+        let mut options = Options::default();
+        options.extra_ca_pem.push(hub().ca_pem().into());
+        let host = || "hub.example".parse().unwrap();
+        let pool = |transport| {
+            AmqpPool::through_gateway(host(), gateway.parse().unwrap(), transport, options.clone(), 10)
+        };
+        let shared = pool(Transport::Amqp).unwrap();
+        // Those that name it, and those that leave it to the pool.
+        for (device, gateway) in [("behind-1", &*named), ("behind-2", "")] {
+            let client = with(device, gateway).pool(&shared).open().await.unwrap();
+            client.report(json!({"n": 2})).await.unwrap();
+            assert_eq!(client.twin().await.unwrap().reported.value["n"], 2);
+        }
+        let direct = AmqpPool::new(host(), Transport::Amqp, options.clone()).unwrap();
+        for (pool, gateway) in [(&shared, "GatewayHostName=elsewhere;"), (&direct, &*named)] {
+            let error = with("lost", gateway).pool(pool).build().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        }
+        assert_eq!(pool(Transport::Mqtt).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    })
+    .await;
+}

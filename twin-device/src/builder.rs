@@ -127,8 +127,9 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// Shares the connections of `pool` with its other devices. The pool decides about transport, gateway and
-    /// [`Options`]; what this builder says of them does not count. Not for devices with X.509.
+    /// Shares the connections of `pool` with its other devices. The pool decides about transport and [`Options`]; what
+    /// this builder says of them does not count. A gateway must be the pool's
+    /// ([`AmqpPool::through_gateway`]). Not for devices with X.509.
     pub fn pool(mut self, pool: &AmqpPool) -> Self {
         self.pool = Some(pool.clone());
         self

@@ -65,13 +65,35 @@ impl AmqpPool {
         devices: usize,
     ) -> Result<AmqpPool> {
         if !transport.is_amqp() {
-            return Err(Error::invalid("devices share connections over AMQP alone; MQTT has no way for it"));
+            return Err(only_amqp());
         }
         amqp::Pool::new(hub, None, transport.carrier(), devices, &options).map(AmqpPool)
+    }
+
+    /// Likewise, connecting to a gateway; the devices still belong to `hub`. Their own word on a gateway must be the same,
+    /// or none.
+    ///
+    /// # Errors
+    /// As [`AmqpPool::new`].
+    pub fn through_gateway(
+        hub: HostName,
+        gateway: HostName,
+        transport: Transport,
+        options: Options,
+        devices: usize,
+    ) -> Result<AmqpPool> {
+        if !transport.is_amqp() {
+            return Err(only_amqp());
+        }
+        amqp::Pool::new(hub, Some(gateway), transport.carrier(), devices, &options).map(AmqpPool)
     }
 
     /// How many connections there are now.
     pub async fn connections(&self) -> usize {
         self.0.connections().await
     }
+}
+
+fn only_amqp() -> Error {
+    Error::invalid("devices share connections over AMQP alone; MQTT has no way for it")
 }

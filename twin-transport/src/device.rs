@@ -76,6 +76,12 @@ impl Connector {
                 pool.hub()
             )));
         }
+        if let Some(gateway) = endpoint.gateway.as_ref().filter(|gateway| Some(*gateway) != pool.gateway()) {
+            let leads = pool.gateway().unwrap_or(pool.hub());
+            return Err(Error::invalid(format!(
+                "the device is to connect through gateway '{gateway}', and the pool connects to '{leads}'"
+            )));
+        }
         Ok(Connector::Pooled { pool: pool.clone(), endpoint: Arc::new(endpoint) })
     }
 

@@ -2,6 +2,7 @@
 //! twins read one after another; what devices cost that share a connection, at both ends, and what one costs the hub that
 //! has a connection to itself.
 
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::json;
@@ -9,10 +10,18 @@ use tokio::task::JoinSet;
 use twin_device::{AmqpPool, Builder, Device, DeviceClient, Options, Transport};
 
 use super::figure::{Figure, quantile};
-use super::hub::{HubProcess, resident};
+use super::hub::{HubProcess, device, key, resident};
 use super::{Outcome, Scale, block_on};
+use crate::node::{folder, install};
+use crate::stage::Side;
 
 const PASSES: usize = 5;
+/// What an update may cost, in parts of MQTT's.
+const PART_OF_MQTT: f64 = 1.5;
+/// Likewise of the official Node.js client's.
+const PART_OF_NODE: f64 = 1.0 / 20.0;
+/// Twins read one after another, per second.
+const GETS_PER_S: f64 = 8000.0;
 /// Devices on one connection.
 const SHARING: usize = 500;
 /// Budget of the hub's memory for a connection of its own, in kilobytes.
@@ -29,32 +38,12 @@ const AT_A_TIME: usize = 25;
 /// Runs it.
 pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
     let requests = scale.pick(2000, 50);
+    install(&folder().join("official"));
     let data = tempfile::tempdir()?;
     let hub = HubProcess::start(data.path())?;
     let figures = block_on(async {
         hub.create(SHARING).await?;
-        let mut figures = Vec::new();
-        let mut mqtt = f64::INFINITY;
-        for (n, transport) in [Transport::Mqtt, Transport::Amqp, Transport::AmqpWs].into_iter().enumerate() {
-            let client = DeviceClient::from_connection_string(&hub.device_connection_string(n)?)?
-                .ca_pem(hub.ca_pem.as_str())
-                .transport(transport)
-                .open()
-                .await?;
-            let (updates, gets) = one_after_another(&client, requests).await?;
-            client.close().await?;
-            let name = format!("{transport:?}").to_lowercase();
-            let figure =
-                Figure::cost(&format!("amqp/update-{name}"), "a reported update, p50", "us", updates);
-            let gets =
-                Figure::rate(&format!("amqp/gets-{name}"), "twins read one after another", "per s", gets);
-            if transport == Transport::Mqtt {
-                mqtt = figure.median();
-                figures.extend([figure, gets]);
-            } else {
-                figures.extend([figure.budget(1.5 * mqtt), gets.budget(8000.0)]);
-            }
-        }
+        let mut figures = speed(&hub, requests, scale.pick(100, 5)).await?;
         figures.extend(sharing(&hub).await?);
         figures.push(alone(&hub, scale.pick(SHARING, 50)).await?);
         Ok(figures)
@@ -63,27 +52,95 @@ pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The middle of the updates' times in microseconds, and reads per second; of each pass.
-async fn one_after_another(client: &DeviceClient, requests: usize) -> Outcome<(Vec<f64>, Vec<f64>)> {
-    let (mut updates, mut gets) = (Vec::new(), Vec::new());
+/// Requests one after another, on every transport in turns, so that all have the same neighbours.
+async fn speed(hub: &HubProcess, requests: usize, official_reports: usize) -> Outcome<Vec<Figure>> {
+    let transports = [Transport::Mqtt, Transport::Amqp, Transport::AmqpWs];
+    let mut measured = vec![(Vec::new(), Vec::new()); transports.len()];
+    let mut node = Vec::new();
     for pass in 0..=PASSES {
-        let mut times = Vec::new();
-        for n in 0..requests {
-            let begin = Instant::now();
-            client.report(json!({"n": n})).await?;
-            times.push(begin.elapsed().as_secs_f64() * 1e6);
+        for (n, transport) in transports.into_iter().enumerate() {
+            let (update, gets) = one_after_another(hub, n, transport, requests).await?;
+            // The first one warms up.
+            if pass > 0 {
+                measured[n].0.push(update);
+                measured[n].1.push(gets);
+            }
         }
-        let begin = Instant::now();
-        for _ in 0..requests {
-            client.twin().await?;
-        }
-        // The first one warms up.
         if pass > 0 {
-            updates.push(quantile(&times, 0.5));
-            gets.push(requests as f64 / begin.elapsed().as_secs_f64());
+            node.push(official(hub, official_reports)?);
         }
     }
-    Ok((updates, gets))
+    let node =
+        Figure::cost("amqp/update-node", "the same by the official Node.js client over AMQP", "us", node);
+    let mut figures = Vec::new();
+    for (transport, (updates, gets)) in transports.into_iter().zip(measured) {
+        let name = format!("{transport:?}").to_lowercase();
+        let what = "a reported update, p50";
+        let update = Figure::cost(&format!("amqp/update-{name}"), what, "us", updates.clone());
+        let gets = Figure::rate(&format!("amqp/gets-{name}"), "twins read one after another", "per s", gets);
+        if transport == Transport::Mqtt {
+            figures.extend([update, gets]);
+            continue;
+        }
+        let beside_node = Figure::cost(&format!("amqp/update-{name}-to-node"), what, "us", updates);
+        let update = update.at_most(PART_OF_MQTT, &figures[0]);
+        figures.extend([update, beside_node.at_most(PART_OF_NODE, &node), gets.budget(GETS_PER_S)]);
+    }
+    figures.push(node);
+    Ok(figures)
+}
+
+/// The median of the official client's times, in microseconds.
+fn official(hub: &HubProcess, reports: usize) -> Outcome<f64> {
+    let ca = tempfile::NamedTempFile::new()?;
+    std::fs::write(ca.path(), &hub.ca_pem)?;
+    // It has its port built in.
+    let redirect = folder().join("redirect.js");
+    let output = Command::new("node")
+        .arg("--require")
+        .arg(redirect)
+        .arg(folder().join("bench").join("amqp.js"))
+        .arg(reports.to_string())
+        .envs(Side::Official.environment())
+        .env("REDIRECT_TO_PORT", hub.address.port().to_string())
+        .env("NODE_EXTRA_CA_CERTS", ca.path())
+        .env("BENCH_HOST", hub.host()?.host())
+        .env("BENCH_DEVICE", device(SHARING - 1).to_string())
+        .env("BENCH_KEY", key().expose_base64().as_str())
+        .env_remove("DEBUG")
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    answer["p50"].as_f64().ok_or_else(|| "no median".into())
+}
+
+/// The middle of the updates' times in microseconds, and reads per second.
+async fn one_after_another(
+    hub: &HubProcess,
+    n: usize,
+    transport: Transport,
+    requests: usize,
+) -> Outcome<(f64, f64)> {
+    let client = DeviceClient::from_connection_string(&hub.device_connection_string(n)?)?
+        .ca_pem(hub.ca_pem.as_str())
+        .transport(transport)
+        .open()
+        .await?;
+    let mut times = Vec::new();
+    for n in 0..requests {
+        let begin = Instant::now();
+        client.report(json!({"n": n})).await?;
+        times.push(begin.elapsed().as_secs_f64() * 1e6);
+    }
+    let begin = Instant::now();
+    for _ in 0..requests {
+        client.twin().await?;
+    }
+    let gets = requests as f64 / begin.elapsed().as_secs_f64();
+    client.close().await?;
+    Ok((quantile(&times, 0.5), gets))
 }
 
 /// Devices on one connection.

@@ -87,6 +87,11 @@ impl Pool {
         &self.0.dialer.endpoint.hub
     }
 
+    /// Where it connects instead of to the hub, if somewhere.
+    pub fn gateway(&self) -> Option<&HostName> {
+        self.0.dialer.endpoint.gateway.as_ref()
+    }
+
     /// How many connections there are now.
     pub async fn connections(&self) -> usize {
         let mut lines = self.0.lines.lock().await;
