@@ -80,6 +80,7 @@ mod engine;
 mod front;
 mod hub;
 mod index;
+mod mail;
 mod pki;
 mod policies;
 mod private_file;

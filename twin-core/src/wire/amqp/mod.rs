@@ -45,6 +45,8 @@ pub const PORT: u16 = 5671;
 pub const CBS: &str = "$cbs";
 /// The annotation that marks a module's input or output.
 pub const INPUT_NAME: &str = "x-opt-input-name";
+/// The content type of feedback on cloud-to-device messages ("Send cloud-to-device messages from IoT Hub").
+pub const FEEDBACK_CONTENT_TYPE: &str = "application/vnd.microsoft.iothub.feedback.json";
 /// The SASL mechanism of Microsoft's own that says: tokens follow by CBS.
 pub const SASL_CBS: &str = "MSSBCBS";
 
