@@ -7,6 +7,7 @@
 //! | `attachment` | a device's connection, from attaching to dropping |
 //! | `writer` | the one thread that changes anything |
 //! | `overlay` | what a batch has changed before it is durable |
+//! | `mail` | cloud-to-device messages: sending, receiving, settling, and their part of the writer's work |
 //! | `memory` | key → handle → record, read without waiting |
 //! | `sessions` | who is connected and listens to what |
 //! | `query` | pages of query results |
@@ -24,6 +25,7 @@ mod attachment;
 mod faults;
 mod indexes;
 mod keys;
+mod mail;
 mod memory;
 mod metrics;
 mod overlay;
@@ -39,7 +41,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use twin_core::identity::Identity;
 use twin_core::twin::{Patch, Rules, SectionName, TwinPatch};
 use twin_core::wire::{ApiVersion, Refusal, rest};
@@ -102,6 +104,8 @@ struct Shared {
     memory: Memory,
     indexes: Indexes,
     sessions: Sessions,
+    /// counts up when feedback on cloud-to-device messages can be received
+    feedback: watch::Sender<u64>,
     metrics: Metrics,
     /// set once, when the store failed
     broken: OnceLock<String>,
@@ -141,24 +145,29 @@ impl Engine {
     fn with_store(config: EngineConfig, store: Box<dyn Store>) -> Result<Engine> {
         let memory = Memory::default();
         let next_serial = recovery::recover(store.as_ref(), &memory)?;
+        let mail = recovery::mail(store.as_ref(), &memory)?;
         let indexes = recovery::index(&memory);
         let shared = Arc::new(Shared {
             memory,
             indexes,
             sessions: Sessions::default(),
+            feedback: watch::Sender::new(0),
             metrics: Metrics::default(),
             broken: OnceLock::new(),
         });
         let (queue, work) = mpsc::channel();
         let in_place = !store.waits();
-        let writer = Arc::new(Held::new(Some(Writer {
+        let mut writer = Writer {
             shared: shared.clone(),
             store,
             clock: config.clock.clone(),
             gather: config.gather,
             next_serial,
+            mail,
             presence_due: Instant::now() + writer::PRESENCE_EVERY,
-        })));
+        };
+        writer.deliver_mail((config.clock)());
+        let writer = Arc::new(Held::new(Some(writer)));
         let held = writer.clone();
         let thread = std::thread::Builder::new()
             .name("twin-hub-writer".into())
@@ -426,6 +435,7 @@ fn with_presence(mut identity: Identity, presence: &Presence) -> Identity {
     identity.connected = presence.connected;
     identity.connection_state_updated_time = presence.changed;
     identity.last_activity_time = presence.active;
+    identity.cloud_to_device_message_count = presence.waiting.into();
     identity
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use twin_core::wire::rest::{Answer, Call};
 use twin_core::wire::{ApiVersion, Refusal};
-use twin_core::{Error, ErrorKind, Result, TwinKey};
+use twin_core::{Error, ErrorKind, Message, Result, TwinKey};
 
 use crate::config::{HubBuilder, LOOPBACK, advertised};
 use crate::engine::{Engine, EngineConfig, Fault, Operation};
@@ -182,6 +182,12 @@ impl Hub {
     #[doc(hidden)]
     pub async fn report(&self, key: &TwinKey, patch: Bytes) -> std::result::Result<u64, Refusal> {
         self.front.engine.report(key, patch, None, ApiVersion::OURS).await
+    }
+
+    /// Puts a cloud-to-device message into a device's queue, as a backend does over AMQP. It is durable when this returns.
+    /// Refused for devices that are not there, with 403004 when 50 messages wait, with 413001 beyond 64 KB.
+    pub async fn send(&self, device: &TwinKey, message: Message) -> std::result::Result<(), Refusal> {
+        self.front.engine.send(device.clone(), message).await
     }
 
     /// Copies a consistent state into `target`, an empty or new directory, while the hub runs. A hub starts on it

@@ -25,7 +25,9 @@
 //! | protocol level other than 4 | CONNACK 1, then close |
 //! | subscribing to a topic that is not documented, or another device's | SUBACK 0x80; the connection stays |
 //! | publishing to such a topic, QoS 2, a malformed packet, a second CONNECT | close |
-//! | SUBSCRIBE with QoS 2 | QoS 1 is granted; the hub itself sends with QoS 0 |
+//! | SUBSCRIBE with QoS 2 | QoS 1 is granted; twin answers and changes are sent with QoS 0, cloud-to-device messages as granted |
+//! | a cloud-to-device message at QoS 1 | PUBACK completes it; until then the connection holds it, whatever time that takes |
+//! | the same at QoS 0 | completed before it is sent: it arrives at most once |
 //! | twin requests without a subscription to their answers | done; the answer is dropped |
 //! | user name without `api-version` | connects; twin requests are answered 400 |
 //! | keep-alive 0 or above 1177 s | as 1177 s |

@@ -131,8 +131,6 @@ async fn calls_that_cannot_be_served() {
         ("PATCH", "/twins/d", huge.as_str(), 413),
         ("POST", "/twins/d/methods", r#"{"methodName":"m"}"#, 501),
         ("GET", "/jobs/v2/query", "", 501),
-        ("POST", "/devices/d/messages/events", "{}", 501),
-        ("GET", "/devices/d/messages/devicebound", "", 501),
         ("GET", "/configurations", "", 501),
     ] {
         let answer = world.call(method, target, body).await;

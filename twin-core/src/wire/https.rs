@@ -169,6 +169,30 @@ pub fn say(call: &Call, api_version: ApiVersion) -> Request {
     Request { method, target: format!("{path}?api-version={api_version}{query}"), headers, body }
 }
 
+/// Whose call a request is, by its path alone: who it is from can be judged before its body is read. `None` as for [`hear`].
+pub fn hear_caller(method: &str, target: &str) -> Option<Result<TwinKey, Refusal>> {
+    let (path, _) = split_target(target);
+    let Found::Route { operation, name, ids } = routes::find(method, path) else { return None };
+    caller(operation, name, ids).map(|(caller, _)| caller)
+}
+
+/// The caller, and the lock token in the path, if there is one; `None` for operations that are not a device's.
+fn caller(
+    operation: Operation,
+    name: &str,
+    [first, second]: [Option<String>; 2],
+) -> Option<(Result<TwinKey, Refusal>, Option<String>)> {
+    if !matches!(
+        operation,
+        Operation::SendTelemetry | Operation::Receive | Operation::Complete | Operation::Abandon
+    ) {
+        return None;
+    }
+    // The second id of a path is a module's, or a lock token.
+    let (module, lock_token) = if name.contains("{mid}") { (second, None) } else { (None, second) };
+    Some((hear_key(&[first, module]), lock_token))
+}
+
 /// A hub hears a call; `None` if the path is none of these, and [`rest`](super::rest) has to say what it is. Names of
 /// headers count in any case.
 pub fn hear(
@@ -179,18 +203,9 @@ pub fn hear(
 ) -> Option<Result<(Call, ApiVersion), Refusal>> {
     let (path, query) = split_target(target);
     let Found::Route { operation, name, ids } = routes::find(method, path) else { return None };
-    if !matches!(
-        operation,
-        Operation::SendTelemetry | Operation::Receive | Operation::Complete | Operation::Abandon
-    ) {
-        return None;
-    }
-    let [first, second] = ids;
-    // The second id of a path is a module's, or a lock token.
-    let (module, lock_token) = if name.contains("{mid}") { (second, None) } else { (None, second) };
+    let (key, lock_token) = caller(operation, name, ids)?;
     Some(api_version(query).and_then(|version| {
-        let key = hear_key(&[first, module])?;
-        hear_call(operation, key, lock_token, query, headers, body).map(|call| (call, version))
+        hear_call(operation, key?, lock_token, query, headers, body).map(|call| (call, version))
     }))
 }
 

@@ -162,7 +162,7 @@ pub(super) fn fields(
     to("statusUpdateTime", Time(identity.status_updated_time));
     to("connectionState", Text(connection_state(presence.connected)));
     to("lastActivityTime", Time(presence.active));
-    to("cloudToDeviceMessageCount", Number(0));
+    to("cloudToDeviceMessageCount", Number(presence.waiting.into()));
     to("authenticationType", Text(identity.proof.type_name()));
     to(
         "x509Thumbprint",

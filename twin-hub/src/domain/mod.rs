@@ -40,6 +40,7 @@ mod twins;
 
 use bytes::Bytes;
 use twin_core::identity::Identity;
+use twin_core::message::CloudMessage;
 use twin_core::twin::{Patch, TwinPatch};
 use twin_core::wire::Refusal;
 use twin_core::wire::rest::IfMatch;
@@ -59,6 +60,8 @@ pub(crate) const MAX_MODULES: usize = 50;
 pub(crate) enum Notice {
     /// desired properties changed; the body is shared between connections
     Desired { version: u64, body: Bytes },
+    /// cloud-to-device messages wait
+    Mail,
     /// disconnect: another connection of the same identity took over
     TakenOver,
     /// disconnect: the identity was deleted, disabled or its keys changed
@@ -74,6 +77,8 @@ pub(crate) struct Presence {
     pub(crate) changed: Timestamp,
     /// when it last connected, or said or heard something
     pub(crate) active: Timestamp,
+    /// how many cloud-to-device messages wait for it
+    pub(crate) waiting: u8,
 }
 
 /// What was said, already parsed.
@@ -104,6 +109,8 @@ pub(crate) enum Done {
     Record(Record),
     /// it is gone, or there is nothing to show
     Nothing,
+    /// the cloud-to-device message that was received, if one waited
+    Mail(Option<Box<CloudMessage>>),
     /// one result per failed item
     Bulk(BulkResult),
 }

@@ -94,7 +94,7 @@ pub(crate) struct View<'r> {
     pub(crate) edge: bool,
     pub(crate) device: &'r str,
     pub(crate) module: Option<&'r str>,
-    generation_id: &'r str,
+    pub(crate) generation_id: &'r str,
     pub(crate) etag: Option<&'r str>,
     pub(crate) status_reason: Option<&'r str>,
     pub(crate) status_updated_time: Timestamp,

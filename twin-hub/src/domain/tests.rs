@@ -73,7 +73,7 @@ impl Bench {
                     format!("{key} hears {body}")
                 }
                 Notice::Revoked => format!("{key} is revoked"),
-                Notice::TakenOver => unreachable!("the domain knows no connections"),
+                Notice::TakenOver | Notice::Mail => unreachable!("the domain knows no connections"),
             })
             .collect();
         if done.is_err() {

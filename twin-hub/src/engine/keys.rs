@@ -12,6 +12,8 @@ pub(super) const TWINS: &[u8] = b"t";
 pub(super) const SESSIONS: &[u8] = b"s";
 /// Connection state and activity.
 pub(super) const PRESENCES: &[u8] = b"p";
+/// Cloud-to-device messages.
+pub(super) const MESSAGES: &[u8] = b"c";
 /// The next serial.
 pub(super) const SERIAL: &[u8] = b"m/serial";
 
@@ -28,6 +30,17 @@ pub(super) fn session(key: &TwinKey) -> Vec<u8> {
 /// Where a presence is.
 pub(super) fn presence(key: &TwinKey) -> Vec<u8> {
     under(PRESENCES, key)
+}
+
+/// Where a message is: under its queue's owner, in the order of sending.
+pub(super) fn message(owner: u64, sequence: u64) -> Vec<u8> {
+    [MESSAGES, &owner.to_be_bytes(), &sequence.to_be_bytes()].concat()
+}
+
+/// Owner and sequence in a message's key.
+pub(super) fn parse_message(key: &[u8]) -> Option<(u64, u64)> {
+    let (owner, sequence) = key.strip_prefix(MESSAGES)?.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*owner), u64::from_be_bytes(sequence.try_into().ok()?)))
 }
 
 fn under(prefix: &[u8], key: &TwinKey) -> Vec<u8> {
@@ -69,5 +82,6 @@ pub(super) fn unpack_presence(bytes: &[u8]) -> Option<Presence> {
         connected: false,
         changed: Timestamp::from_ticks(ticks(0)?),
         active: Timestamp::from_ticks(ticks(8)?),
+        waiting: 0,
     })
 }

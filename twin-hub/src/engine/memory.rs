@@ -35,6 +35,8 @@ pub(crate) struct Slot {
     /// channels of the kept session, see `sessions`
     pub(super) kept: AtomicU8,
     flags: AtomicU8,
+    /// cloud-to-device messages in the queue
+    waiting: AtomicU8,
 }
 
 const CONNECTED: u8 = 1;
@@ -60,7 +62,14 @@ impl Slot {
             connected: self.flags.load(Ordering::Relaxed) & CONNECTED != 0,
             changed: Timestamp::from_ticks(self.changed.load(Ordering::Relaxed)),
             active: Timestamp::from_ticks(self.active.load(Ordering::Relaxed)),
+            waiting: self.waiting.load(Ordering::Relaxed),
         }
+    }
+
+    /// Notes how many cloud-to-device messages wait.
+    pub(super) fn set_waiting(&self, waiting: usize) {
+        // No queue is nearly as long as this number can be.
+        self.waiting.store(waiting.try_into().unwrap_or(u8::MAX), Ordering::Relaxed);
     }
 
     /// Moves the activity time.
@@ -300,6 +309,7 @@ impl Memory {
         self.counts.take(key, &record);
         slot.set(None);
         slot.kept.store(0, Ordering::Release);
+        slot.set_waiting(0);
         Some((handle, shared, record))
     }
 

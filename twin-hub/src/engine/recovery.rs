@@ -4,8 +4,9 @@ use twin_core::{Result, TwinKey};
 
 use super::indexes::Indexes;
 use super::keys;
-use super::memory::Memory;
+use super::memory::{Memory, Slot};
 use crate::domain::Record;
+use crate::mail::{FEEDBACK, Mail, Owner};
 use crate::store::{Store, failed};
 
 /// Records between two lines of progress in the log.
@@ -50,6 +51,27 @@ pub(super) fn recover(store: &dyn Store, memory: &Memory) -> Result<u64> {
         tracing::info!(twins = count, seconds = started.elapsed().as_secs_f64(), "twins are in memory");
     }
     Ok(next_serial)
+}
+
+/// The queues of cloud-to-device messages.
+pub(super) fn mail(store: &dyn Store, memory: &Memory) -> Result<Mail> {
+    let mut mail = Mail::default();
+    store.scan(keys::MESSAGES, &mut |key, value| {
+        let (serial, _) =
+            keys::parse_message(key).ok_or_else(|| failed("the store has a strange message key"))?;
+        let owner = match serial {
+            FEEDBACK => None,
+            _ => {
+                let slot = memory.slot(memory.after(serial - 1)).and_then(Slot::live);
+                let live = slot.filter(|(_, record)| record.serial() == serial);
+                // A queue ends in the same batch as its device: this is one of a store that was cut short.
+                let Some((key, record)) = live else { return Ok(()) };
+                Some(Owner::of(&key, &record))
+            }
+        };
+        mail.restore(owner, &value)
+    })?;
+    Ok(mail)
 }
 
 /// Indexes what is in memory.

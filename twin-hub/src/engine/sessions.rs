@@ -136,8 +136,13 @@ impl Sessions {
     pub(super) fn tell(&self, handle: Handle, slot: &Slot, now: Timestamp, notice: Notice) {
         let mut shard = self.shard(handle);
         let Some(connection) = shard.get(&handle) else { return };
-        let ends = !matches!(notice, Notice::Desired { .. });
-        if !ends && !connection.channels.has(Channel::Desired) {
+        let channel = match notice {
+            Notice::Desired { .. } => Some(Channel::Desired),
+            Notice::Mail => Some(Channel::CloudToDevice),
+            Notice::TakenOver | Notice::Revoked => None,
+        };
+        let ends = channel.is_none();
+        if channel.is_some_and(|channel| !connection.channels.has(channel)) {
             return;
         }
         if connection.notices.try_send(notice).is_err() || ends {

@@ -21,6 +21,7 @@ use super::overlay::Overlay;
 use super::sessions::Channels;
 use super::{Clock, Shared};
 use crate::domain::{Command, Done, Notice, Record, Step, refuse, step};
+use crate::mail::{Mail, MailCommand};
 use crate::store::{Batch, Job, Store};
 
 /// Most pieces of work in one batch.
@@ -48,6 +49,8 @@ pub(super) enum Work {
         answer: oneshot::Sender<Result<Done, Refusal>>,
         _room: OwnedSemaphorePermit,
     },
+    /// something about cloud-to-device messages
+    Mail { command: MailCommand, answer: oneshot::Sender<Result<Done, Refusal>>, _room: OwnedSemaphorePermit },
     /// freeze the state for a copy
     Backup { target: PathBuf, answer: oneshot::Sender<Result<Job>> },
     /// finish and close the store
@@ -64,6 +67,7 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) gather: Duration,
     pub(super) next_serial: u64,
+    pub(super) mail: Mail,
     pub(super) presence_due: Instant,
 }
 
@@ -116,6 +120,7 @@ pub(super) fn run(held: &Held, queue: &Receiver<Work>) {
         }
         if Instant::now() >= writer.presence_due {
             writer.write_presence(MAX_PRESENCES);
+            writer.sweep_mail();
         }
         match last {
             Some(Work::Backup { target, answer }) => {
@@ -144,7 +149,7 @@ impl Writer {
         let until = Instant::now() + longest;
         let mut next = Some(first);
         while let Some(work) = next {
-            if !matches!(work, Work::Command { .. } | Work::Session { .. }) {
+            if !matches!(work, Work::Command { .. } | Work::Session { .. } | Work::Mail { .. }) {
                 return Some(work);
             }
             batch.push(work);
@@ -181,13 +186,20 @@ impl Writer {
                     sessions.push((handle, key, channels));
                     answers.push((answer, Ok(Done::Nothing), _room));
                 }
-                _ => unreachable!("gather passes only commands and sessions"),
+                Work::Mail { command, answer, _room } => {
+                    let result = self.mail(&overlay, command);
+                    answers.push((answer, result, _room));
+                }
+                _ => unreachable!("gather passes only commands, sessions and mail"),
             }
         }
         let (serial, created) = (overlay.serial(), overlay.created() > 0);
         let changes = overlay.into_changes();
         let batch = self.batch(&changes, &sessions, created.then_some(serial));
-        if let Err(error) = self.store.apply(&batch) {
+        // Looking for mail where there is none changes nothing.
+        if !batch.is_empty()
+            && let Err(error) = self.store.apply(&batch)
+        {
             tracing::error!(%error, "the store failed; the hub answers reads only");
             let broken = refuse::failed(error.message());
             self.shared.break_down(error.message());
@@ -197,7 +209,9 @@ impl Writer {
             return self.answer(answers);
         }
         self.next_serial = serial;
-        self.shared.metrics.batch(answers.len());
+        if !batch.is_empty() {
+            self.shared.metrics.batch(answers.len());
+        }
         // Found before the changes go in: whoever is deleted is told too.
         let told: Vec<(Handle, Notice)> = notices
             .into_iter()
@@ -210,6 +224,7 @@ impl Writer {
                 shared.sessions.tell(handle, slot, now, notice);
             }
         }
+        self.deliver_mail(now);
         self.answer(answers);
     }
 
@@ -238,7 +253,7 @@ impl Writer {
 
     /// What the store is told.
     fn batch(
-        &self,
+        &mut self,
         changes: &HashMap<TwinKey, Option<Record>>,
         sessions: &[(Handle, Arc<TwinKey>, Option<Channels>)],
         serial: Option<u64>,
@@ -254,7 +269,10 @@ impl Writer {
         for (key, record) in changes {
             let before = self.shared.memory.get(key);
             // A twin that is gone, or another one under the same name, has nothing of the old one's.
-            if before.is_some_and(|old| record.as_ref().is_none_or(|new| new.serial() != old.serial())) {
+            if let Some(old) = before
+                && record.as_ref().is_none_or(|new| new.serial() != old.serial())
+            {
+                self.mail.forget(old.serial());
                 batch.delete(keys::session(key));
                 batch.delete(keys::presence(key));
             }
@@ -263,6 +281,7 @@ impl Writer {
                 None => batch.delete(keys::twin(key)),
             }
         }
+        self.store_mail(&mut batch);
         if let Some(serial) = serial {
             batch.put(keys::SERIAL.to_vec(), serial.to_le_bytes());
         }
@@ -367,9 +386,9 @@ impl Drop for Alarm {
 
 fn refused(work: Work, broken: &Refusal) -> Option<Answer> {
     match work {
-        Work::Command { answer, _room, .. } | Work::Session { answer, _room, .. } => {
-            Some((answer, Err(broken.clone()), _room))
-        }
+        Work::Command { answer, _room, .. }
+        | Work::Session { answer, _room, .. }
+        | Work::Mail { answer, _room, .. } => Some((answer, Err(broken.clone()), _room)),
         _ => None,
     }
 }

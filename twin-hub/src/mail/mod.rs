@@ -33,6 +33,7 @@ use twin_core::message::{CloudMessage, MAX_CLOUD_TO_DEVICE_BYTES, Message, Settl
 use twin_core::wire::{HubCode, Refusal};
 use twin_core::{Result, Timestamp, TwinKey};
 
+use crate::domain::Record;
 use feedback::Fate;
 use queue::{Entry, Queue};
 
@@ -49,7 +50,7 @@ const LOCK: Duration = Duration::from_secs(60);
 /// The shortest and the longest lock that may be asked for, in seconds.
 const LOCK_SECONDS: std::ops::RangeInclusive<u32> = 5..=300;
 /// The queue of feedback among the queues; twins have serials from 1 on.
-const FEEDBACK: u64 = 0;
+pub(crate) const FEEDBACK: u64 = 0;
 
 /// Whose queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,10 +61,19 @@ pub(crate) struct Owner {
     pub(crate) generation: String,
 }
 
+impl Owner {
+    /// The device with this record.
+    pub(crate) fn of(key: &TwinKey, record: &Record) -> Owner {
+        let generation = record.identity_view().generation_id.to_owned();
+        Owner { serial: record.serial(), key: key.clone(), generation }
+    }
+}
+
 /// Which queue.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Place {
     Device(TwinKey),
+    #[expect(dead_code, reason = "for the link of feedback, which is not served yet")]
     Feedback,
 }
 
@@ -214,7 +224,8 @@ impl Mail {
     /// Drops the queue of a device that is gone.
     pub(crate) fn forget(&mut self, serial: u64) {
         let Some(queue) = self.queues.remove(&serial) else { return };
-        let gone = queue.entries().map(|entry| Change { owner: serial, sequence: entry.sequence, stored: None });
+        let gone =
+            queue.entries().map(|entry| Change { owner: serial, sequence: entry.sequence, stored: None });
         self.changes.extend(gone);
         self.touched.remove(&serial);
     }

@@ -96,7 +96,12 @@ impl Queue {
     }
 
     /// Locks the first message that is available, and counts the delivery.
-    pub(super) fn receive(&mut self, now: Timestamp, until: Timestamp, token: String) -> Option<CloudMessage> {
+    pub(super) fn receive(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        token: String,
+    ) -> Option<CloudMessage> {
         let entry = self.entries.iter_mut().find(|entry| entry.is_available(now))?;
         let mut cloud = CloudMessage::new(entry.message.clone(), token.clone());
         cloud.sequence_number = Some(entry.sequence);

@@ -58,7 +58,10 @@ fn a_message_is_received_once_until_its_lock_ends() {
     assert_eq!(mail.confirm(at(0)), [State { owner, waiting: 1, available: true }]);
     let first = receive(&mut mail, 0, 1).unwrap();
     assert_eq!(first.lock_token, "01010101-0101-0101-0101-010101010101");
-    assert_eq!((first.sequence_number, first.delivery_count, first.enqueued), (Some(1), Some(0), Some(at(0))));
+    assert_eq!(
+        (first.sequence_number, first.delivery_count, first.enqueued),
+        (Some(1), Some(0), Some(at(0)))
+    );
     assert_eq!(first.message, message("m", None));
     assert_eq!(receive(&mut mail, 59, 2), None);
     let second = receive(&mut mail, 60, 2).unwrap();
@@ -289,8 +292,7 @@ impl Story {
     fn settle(&mut self, serial: u64) {
         let locks = self.locks.entry(serial).or_default();
         let Some((token, id, until)) = locks.pop() else { return };
-        let settlement =
-            [Settlement::Complete, Settlement::Reject, Settlement::Abandon][(id % 3) as usize];
+        let settlement = [Settlement::Complete, Settlement::Reject, Settlement::Abandon][(id % 3) as usize];
         let done = self.mail.settle(at(self.now), Some(&owner(serial)), &token, settlement);
         assert_eq!(done.is_ok(), until > self.now, "{id}: {done:?}");
         if done.is_ok() && settlement != Settlement::Abandon {

@@ -131,6 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.say(&key, &Word::Desired { version: Some(version), body });
                 }
             }
+            Some(Notice::Mail) => {}
             Some(Notice::TakenOver) => {
                 self.end_device(&key, stolen("another connection of this device took over"));
             }

@@ -1,8 +1,9 @@
-//! HTTP/1.1: the service API, WebSocket upgrades, metrics, health.
+//! HTTP/1.1: the service API, devices' messages, WebSocket upgrades, metrics, health.
 //!
 //! | file | what is in it |
 //! |---|---|
 //! | `body` | request bodies, within bounds |
+//! | `device` | a device's call: telemetry, cloud-to-device messages |
 //! | `rest` | one call: authenticate, hear, authorise, do, answer |
 //! | `pages` | `/health` and `/metrics` |
 //! | `tap` | request heads as they came, to refuse what smuggles |
@@ -11,6 +12,7 @@
 //! What this hub does where documents leave a choice is in the crate's documentation.
 
 mod body;
+mod device;
 mod pages;
 mod rest;
 mod tap;

@@ -1,32 +1,32 @@
-//! One call of the service API: authenticate, hear, authorise, do, answer.
+//! One call of the service API or of a device: authenticate, hear, authorise, do, answer.
 
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, EXPECT};
 use hyper::http::request::Parts;
 use tokio::time::Instant;
+use twin_core::TwinKey;
 use twin_core::auth::Permissions;
 use twin_core::wire::rest::{self as wire, Call};
-use twin_core::wire::{HubCode, Refusal};
+use twin_core::wire::{HubCode, Refusal, https};
 
 use super::super::faults::RequestFault;
 use super::super::metrics::count;
-use super::{CutHere, Front, Peer, Request, Response, body, closing, refuse, render};
+use super::{CutHere, Front, Peer, Request, Response, body, closing, device, refuse, render};
 
 pub(super) async fn call(front: &Front, peer: &Peer, request: Request) -> Result<Response, CutHere> {
-    count(&front.metrics.service_calls);
     let fault = front.faults.next_request();
     if let Some(RequestFault::Cut) = fault {
         return Err(CutHere);
     }
     let (head, body) = request.into_parts();
-    let rights = match fault.and_then(RequestFault::refusal) {
+    let caller = match fault.and_then(RequestFault::refusal) {
         Some(refusal) => Err(refusal),
         // Authentication needs the head only: strangers' bodies are not kept.
-        None => rights(front, &head),
+        None => Caller::judge(front, peer, &head),
     };
-    let rights = match rights {
-        Ok(rights) => rights,
+    let caller = match caller {
+        Ok(caller) => caller,
         Err(refusal) => return Ok(refuse_early(front, peer, &head, body, refusal).await),
     };
     let asks_first = head.headers.contains_key(EXPECT);
@@ -34,12 +34,12 @@ pub(super) async fn call(front: &Front, peer: &Peer, request: Request) -> Result
         Ok(body) => body,
         Err(refusal) => return Ok(closing(refuse(front, peer, refusal))),
     };
-    let answer = done(front, rights, &head, body.bytes.clone()).await;
+    let answer = done(front, caller, &head, body.bytes.clone()).await;
     if let Some(RequestFault::LoseAnswer) = fault {
         return Err(CutHere);
     }
     Ok(match answer {
-        Ok(answer) => render(wire::say_answer(&Ok(answer), front.now())),
+        Ok(answer) => render(answer),
         Err(refusal) => refuse(front, peer, refusal),
     })
 }
@@ -61,35 +61,56 @@ async fn refuse_early(
     if body::discard(deadline, &mut body).await { response } else { closing(response) }
 }
 
-/// What the caller may do, by its token.
-fn rights(front: &Front, head: &Parts) -> Result<Permissions, Refusal> {
-    let refused = |why: String| Refusal::new(HubCode::IOT_HUB_UNAUTHORIZED, why);
-    let mut tokens = head.headers.get_all(AUTHORIZATION).iter();
-    let token = match (tokens.next(), tokens.next()) {
-        (Some(token), None) => {
-            token.to_str().map_err(|_| refused("the Authorization header is not ASCII".into()))?
-        }
-        (None, _) => return Err(refused("the Authorization header is missing".into())),
-        (Some(_), Some(_)) => return Err(refused("there is more than one Authorization header".into())),
-    };
-    front.judge().service(token, head.uri.path()).map_err(refused)
+/// Who calls.
+enum Caller {
+    /// a service, and what it may do
+    Service(Permissions),
+    /// the device or module that the path names
+    Device(TwinKey),
 }
 
-async fn done(
-    front: &Front,
-    rights: Permissions,
-    head: &Parts,
-    body: Bytes,
-) -> Result<wire::Answer, Refusal> {
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+impl Caller {
+    fn judge(front: &Front, peer: &Peer, head: &Parts) -> Result<Caller, Refusal> {
+        let refused = |why: String| Refusal::new(HubCode::IOT_HUB_UNAUTHORIZED, why);
+        let mut tokens = head.headers.get_all(AUTHORIZATION).iter();
+        let token = match (tokens.next(), tokens.next()) {
+            (Some(token), None) => {
+                Some(token.to_str().map_err(|_| refused("the Authorization header is not ASCII".into()))?)
+            }
+            (None, _) => None,
+            (Some(_), Some(_)) => return Err(refused("there is more than one Authorization header".into())),
+        };
+        if let Some(key) = https::hear_caller(head.method.as_str(), target(head)) {
+            let key = key?;
+            let identity = |key: &TwinKey| front.engine.identity(key);
+            // Without a token its certificate has to say who it is.
+            front.judge().device(&key, identity, token.unwrap_or_default(), peer).map_err(refused)?;
+            return Ok(Caller::Device(key));
+        }
+        count(&front.metrics.service_calls);
+        let token = token.ok_or_else(|| refused("the Authorization header is missing".into()))?;
+        front.judge().service(token, head.uri.path()).map(Caller::Service).map_err(refused)
+    }
+}
+
+fn target(head: &Parts) -> &str {
+    head.uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
+async fn done(front: &Front, caller: Caller, head: &Parts, body: Bytes) -> Result<wire::Response, Refusal> {
+    let rights = match caller {
+        Caller::Service(rights) => rights,
+        Caller::Device(key) => return device::call(front, key, head, target(head), body).await,
+    };
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let (call, api_version) = wire::hear(head.method.as_str(), target, &header, body)?;
+    let (call, api_version) = wire::hear(head.method.as_str(), target(head), &header, body)?;
     let (needed, name) = needs(&call);
     if !rights.contain(needed) {
         let why = format!("the token's policy lacks {name}");
         return Err(Refusal::new(HubCode::IOT_HUB_UNAUTHORIZED, why));
     }
-    front.engine.call(call, api_version).await
+    let answer = front.engine.call(call, api_version).await?;
+    Ok(wire::say_answer(&Ok(answer), front.now()))
 }
 
 /// The right that a call needs (IoT Hub, "Control access with shared access signatures": permissions).

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `link` | packets over a byte stream, with no buffer kept while idle |
 //! | `login` | CONNECT and CONNACK |
+//! | `mail` | cloud-to-device messages on their way to one connection |
 //! | `session` | everything after: one loop per connection |
 //!
 //! What this hub does where documents leave a choice is in the crate's documentation.
 
 mod link;
 mod login;
+mod mail;
 mod session;
 
 use std::sync::Arc;

@@ -20,6 +20,8 @@ use rumqttc::mqttbytes::v4::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
+use twin_core::TwinKey;
+use twin_core::message::CloudMessage;
 use twin_core::wire::{ApiVersion, Channel, Heard, HubCode, Refusal, Rid, Said, mqtt};
 
 use super::super::faults::RequestFault;
@@ -27,6 +29,7 @@ use super::super::metrics::{Door, count};
 use super::super::{Front, Interrupt, Interrupted, Peer};
 use super::link::{Link, MAX_PACKET, Violation};
 use super::login::Admitted;
+use super::mail::Mail;
 use crate::engine::Notice;
 
 /// Requests of one connection that may be with the engine at a time; reading stops beyond.
@@ -100,6 +103,7 @@ enum Event {
     Packet(Packet),
     Done(Done),
     Notice(Option<Notice>),
+    Mail(Result<Box<CloudMessage>, Refusal>),
     Tick,
     Eof,
 }
@@ -109,6 +113,8 @@ struct Session<S> {
     link: Link<S>,
     admitted: Admitted,
     subscribed: BTreeSet<Channel>,
+    /// while subscribed to cloud-to-device messages
+    mail: Option<Box<Mail>>,
     in_flight: FuturesOrdered<Pending>,
     in_flight_bytes: usize,
     heard_at: Instant,
@@ -125,6 +131,7 @@ where
     let now = Instant::now();
     let mut session = Session {
         subscribed: admitted.attachment.subscriptions.iter().copied().collect(),
+        mail: None,
         in_flight: FuturesOrdered::new(),
         in_flight_bytes: 0,
         heard_at: now,
@@ -133,6 +140,9 @@ where
         link,
         admitted,
     };
+    if session.subscribed.contains(&Channel::CloudToDevice) {
+        session.deliver_mail(QoS::AtLeastOnce);
+    }
     session.arm();
     let ended = tokio::select! {
         biased;
@@ -158,6 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 Event::Packet(packet) => Box::pin(self.packet(packet)).await,
                 Event::Done(done) => self.done(done),
                 Event::Notice(notice) => self.notice(notice),
+                Event::Mail(found) => self.mail(found),
                 Event::Tick => self.tick(),
                 Event::Eof => Err(Ended::Eof),
             };
@@ -184,6 +195,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 && let Poll::Ready(Some(done)) = self.in_flight.poll_next_unpin(cx)
             {
                 return Poll::Ready(Ok(Event::Done(done)));
+            }
+            if flowing
+                && let Some(mail) = &mut self.mail
+                && let Poll::Ready(found) = mail.poll(cx)
+            {
+                return Poll::Ready(Ok(Event::Mail(found)));
             }
             if let Poll::Ready(notice) = self.admitted.notices.poll_recv(cx) {
                 return Poll::Ready(Ok(Event::Notice(notice)));
@@ -262,8 +279,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.link.send(&Packet::PingResp);
                 Ok(())
             }
-            // The hub sends nothing with QoS 1, so there is nothing to acknowledge; harmless.
-            Packet::PubAck(_) => Ok(()),
+            Packet::PubAck(ack) => {
+                if let Some(completed) = self.mail.as_mut().and_then(|mail| mail.complete(ack.pkid)) {
+                    self.in_flight.push_back(Box::pin(async move {
+                        completed.await;
+                        Done { ack: None, bytes: 0, what: What::Taken }
+                    }));
+                }
+                // One that is not waited for is harmless.
+                Ok(())
+            }
             Packet::Disconnect => Err(Ended::Disconnect),
             Packet::Connect(_) => Err(Ended::Violation("a second CONNECT".into())),
             other => Err(Ended::Violation(format!("a client may not send this: {other:?}"))),
@@ -388,11 +413,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 count(&self.front.metrics.desired_sent);
                 self.say(&Heard::Desired { version: Some(version), body })
             }
+            Some(Notice::Mail) => {
+                if let Some(mail) = &mut self.mail {
+                    mail.wake();
+                }
+                Ok(())
+            }
             Some(Notice::TakenOver) => Err(Ended::TakenOver),
             Some(Notice::Revoked) => Err(Ended::Revoked),
             // The engine dropped the other end: notices came faster than this connection could take them.
             None => Err(Ended::TooSlow),
         }
+    }
+
+    /// Delivers messages from now on.
+    fn deliver_mail(&mut self, qos: QoS) {
+        match &mut self.mail {
+            Some(mail) => mail.set_qos(qos),
+            None => {
+                let (engine, key) = (self.front.engine.clone(), TwinKey::clone(&self.admitted.key));
+                self.mail = Some(Box::new(Mail::new(engine, key, qos)));
+            }
+        }
+    }
+
+    fn mail(&mut self, found: Result<Box<CloudMessage>, Refusal>) -> Result<(), Ended> {
+        let (Some(mail), key) = (&mut self.mail, &self.admitted.key) else { return Ok(()) };
+        let message = match found {
+            Ok(message) => message,
+            Err(refusal) => {
+                tracing::info!(device = %key, reason = %refusal.message, "no message could be taken from the queue");
+                return Ok(());
+            }
+        };
+        let (qos, pkid) = mail.hold(&message);
+        if let Some(publish) = mqtt::say_hub(key, &Heard::CloudToDevice(message)) {
+            let mut publish = Publish::from_bytes(publish.topic, qos, publish.payload);
+            publish.pkid = pkid;
+            self.link.send(&Packet::Publish(publish));
+        }
+        Ok(())
     }
 
     fn say(&mut self, heard: &Heard) -> Result<(), Ended> {
@@ -413,10 +473,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                         self.admitted.attachment.subscribe(channel).await.map_err(unattached)?;
                         self.subscribed.insert(channel);
                     }
-                    SubscribeReasonCode::Success(match filter.qos {
+                    let qos = match filter.qos {
                         QoS::AtMostOnce => QoS::AtMostOnce,
                         _ => QoS::AtLeastOnce,
-                    })
+                    };
+                    if channel == Channel::CloudToDevice {
+                        self.deliver_mail(qos);
+                    }
+                    SubscribeReasonCode::Success(qos)
                 }
                 None => {
                     tracing::info!(device = %self.admitted.key, filter = ?clip(&filter.path), "subscription refused");
@@ -435,6 +499,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             {
                 self.admitted.attachment.unsubscribe(channel).await.map_err(unattached)?;
                 self.subscribed.remove(&channel);
+                if channel == Channel::CloudToDevice {
+                    self.mail = None;
+                }
             }
         }
         self.link.send(&Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid)));
