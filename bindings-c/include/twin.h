@@ -142,7 +142,8 @@ enum twin_transport
   TWIN_TRANSPORT_AMQP = 3,
   // AMQP 1.0 over a secure WebSocket, port 443.
   TWIN_TRANSPORT_AMQP_WS = 4,
-  // HTTPS. IoT Hub has no device twins over it: TWIN_NOT_SUPPORTED.
+  // HTTPS, port 443: telemetry and messages from the cloud. IoT Hub has no device twins over it: requests for them are
+  // TWIN_NOT_SUPPORTED.
   TWIN_TRANSPORT_HTTP = 5,
 };
 #ifndef __cplusplus
@@ -241,6 +242,27 @@ enum twin_delivery
 typedef enum twin_delivery twin_delivery;
 #else
 typedef uint32_t twin_delivery;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What becomes of a message from the cloud.
+enum twin_settlement
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Done: the hub forgets it.
+  TWIN_SETTLEMENT_COMPLETE = 0,
+  // Not wanted: the hub forgets it, and tells its sender if that one asked. Not over MQTT.
+  TWIN_SETTLEMENT_REJECT = 1,
+  // Not now: the hub delivers it again. Not over MQTT.
+  TWIN_SETTLEMENT_ABANDON = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum twin_settlement twin_settlement;
+#else
+typedef uint32_t twin_settlement;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -381,6 +403,16 @@ typedef struct {
   // The hub's tracking id, to quote when asking its operator; {NULL, 0}: none.
   twin_str tracking_id;
 } twin_error_info;
+
+// Told of a message from the cloud.
+//
+// userdata: what was given to twin_client_on_message.
+// body: any bytes, a NUL behind them. Valid during the call.
+// about: JSON: {"messageId":"...","correlationId":"...","contentType":"...","contentEncoding":"...","properties":{"name":"value"}},
+// members that are not there left out. Valid during the call.
+// Returns a twin_settlement, any other number being TWIN_SETTLEMENT_ABANDON. Where it cannot be done, as when the connection
+// is lost meanwhile, the hub delivers the message again.
+typedef uint32_t (*twin_message_fn)(void *userdata, twin_str body, twin_str about);
 
 // A hub's service side. Made by twin_registry_new, ended by twin_registry_close; used like a twin_client.
 typedef struct {
@@ -650,6 +682,45 @@ twin_result twin_json_bool(twin_str json, twin_str path, bool *value, twin_error
 // value: out, not NULL; free with twin_string_free.
 // Other arguments and results: as for twin_json_string.
 twin_result twin_json_value(twin_str json, twin_str path, twin_string *value, twin_error *error);
+
+// Sends telemetry; returns when the hub has it. Messages arrive at least once and in the order they were sent.
+//
+// client: in.
+// body: in, any bytes; up to 256 KB together with what is told about them.
+// about: in, JSON: {"messageId":"...","correlationId":"...","contentType":"...","contentEncoding":"...","properties":{"name":
+// "value"}}, each member may be left out; no text: nothing.
+// timeout_ms: in, milliseconds; 0: the client's request timeout.
+// error: out, may be NULL; its delivery tells whether the hub may have the message.
+// Results: TWIN_INVALID_ARGUMENT; TWIN_TOO_LARGE; what the hub answered; TWIN_TIMEOUT; TWIN_CLOSED.
+twin_result twin_client_send(twin_client client,
+                             twin_str body,
+                             twin_str about,
+                             uint32_t timeout_ms,
+                             twin_error *error);
+
+// twin_client_send in the background; body and about are copied, `done` gets neither JSON nor version.
+//
+// Arguments and results: as for twin_client_send and twin_client_open_async.
+twin_result twin_client_send_async(twin_client client,
+                                   twin_str body,
+                                   twin_str about,
+                                   uint32_t timeout_ms,
+                                   twin_done_fn done,
+                                   void *userdata,
+                                   twin_error *error);
+
+// Asks for the messages that backends send to the device. Replaces the callback there was. Over HTTPS the hub is asked once a
+// second, elsewhere it tells by itself.
+//
+// client: in. Connects, if it is not connected.
+// callback: in; NULL ends the subscription. Its result says what becomes of the message.
+// userdata: in, may be NULL: handed to the callback.
+// error: out, may be NULL.
+// Results: TWIN_CLOSED.
+twin_result twin_client_on_message(twin_client client,
+                                   twin_message_fn callback,
+                                   void *userdata,
+                                   twin_error *error);
 
 // Makes a pool: for gateways that speak for many devices of one hub, where a connection for each costs too much. Connects to
 // nothing yet. Each of the devices is a client of its own, with its own key or token; certificates cannot share.

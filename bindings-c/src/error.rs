@@ -84,7 +84,8 @@ pub(crate) fn c_text(text: &str) -> CString {
     CString::new(text.replace('\0', " ")).unwrap_or_default()
 }
 
-fn lend(text: &CString) -> twin_str {
+/// A view of text that is kept elsewhere.
+pub(crate) fn lend(text: &CString) -> twin_str {
     twin_str { data: text.as_ptr(), len: text.as_bytes().len() }
 }
 

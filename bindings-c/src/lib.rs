@@ -12,7 +12,7 @@
 //! | [`runtime`] | the threads, blocking waits |
 //! | [`desk`] | callbacks: on the library's thread or through `twin_client_poll` |
 //! | [`options`] | options structs, copied safely whatever their version |
-//! | [`client`], [`client_async`], [`watch`], [`pool`] | devices and modules |
+//! | [`client`], [`client_async`], [`watch`], [`message`], [`pool`] | devices and modules |
 //! | [`registry`], [`registry_async`], [`query`] | backends |
 //! | [`pure`], [`json`] | functions without a network |
 
@@ -23,6 +23,7 @@ mod desk;
 mod error;
 mod handle;
 mod json;
+mod message;
 mod options;
 mod pool;
 mod pure;

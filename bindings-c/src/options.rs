@@ -32,7 +32,8 @@ pub enum twin_transport {
     TWIN_TRANSPORT_AMQP = 3,
     /// AMQP 1.0 over a secure WebSocket, port 443.
     TWIN_TRANSPORT_AMQP_WS = 4,
-    /// HTTPS. IoT Hub has no device twins over it: TWIN_NOT_SUPPORTED.
+    /// HTTPS, port 443: telemetry and messages from the cloud. IoT Hub has no device twins over it: requests for them are
+    /// TWIN_NOT_SUPPORTED.
     TWIN_TRANSPORT_HTTP = 5,
 }
 
@@ -214,24 +215,18 @@ fn flags(flags: u32) -> Result<impl Fn(twin_flag) -> bool, Failure> {
 
 fn transport(number: u32) -> Result<Transport, Failure> {
     use twin_transport::*;
-    const CHOICES: [(twin_transport, Option<Transport>); 6] = [
-        (TWIN_TRANSPORT_DEFAULT, Some(Transport::Mqtt)),
-        (TWIN_TRANSPORT_MQTT, Some(Transport::Mqtt)),
-        (TWIN_TRANSPORT_MQTT_WS, Some(Transport::MqttWs)),
-        (TWIN_TRANSPORT_AMQP, Some(Transport::Amqp)),
-        (TWIN_TRANSPORT_AMQP_WS, Some(Transport::AmqpWs)),
-        (TWIN_TRANSPORT_HTTP, None),
+    const CHOICES: [(twin_transport, Transport); 6] = [
+        (TWIN_TRANSPORT_DEFAULT, Transport::Mqtt),
+        (TWIN_TRANSPORT_MQTT, Transport::Mqtt),
+        (TWIN_TRANSPORT_MQTT_WS, Transport::MqttWs),
+        (TWIN_TRANSPORT_AMQP, Transport::Amqp),
+        (TWIN_TRANSPORT_AMQP_WS, Transport::AmqpWs),
+        (TWIN_TRANSPORT_HTTP, Transport::Http),
     ];
     let chosen = CHOICES.into_iter().find(|(choice, _)| *choice as u32 == number);
-    match chosen {
-        Some((_, Some(transport))) => Ok(transport),
-        Some((_, None)) => Err(Error::new(
-            ErrorKind::NotSupported,
-            "IoT Hub has no device twins over HTTPS; use MQTT or AMQP, over WebSockets where only port 443 is open",
-        )
-        .into()),
-        None => Err(Failure::invalid(format!("options.transport is {number}, which is no twin_transport"))),
-    }
+    chosen
+        .map(|(_, transport)| transport)
+        .ok_or_else(|| Failure::invalid(format!("options.transport is {number}, which is no twin_transport")))
 }
 
 fn file(name: &str, what: &str) -> Result<String, Failure> {

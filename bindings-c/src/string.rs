@@ -34,8 +34,8 @@ impl twin_str {
     /// No text.
     pub(crate) const NONE: twin_str = twin_str { data: ptr::null(), len: 0 };
 
-    /// The text, if there is one; not UTF-8 is an error that names `what`.
-    pub(crate) fn optional<'a>(self, what: &str) -> Result<Option<&'a str>, Failure> {
+    /// The bytes, if there are any; a length of what is not there, or longer than memory, is an error that names `what`.
+    pub(crate) fn bytes<'a>(self, what: &str) -> Result<Option<&'a [u8]>, Failure> {
         if self.data.is_null() {
             return match self.len {
                 0 => Ok(None),
@@ -47,7 +47,12 @@ impl twin_str {
         }
         // SAFETY: the caller promises `len` readable bytes at `data` for the time of the call, which is all that 'a is
         // used for: no caller of this keeps the text.
-        let bytes = unsafe { std::slice::from_raw_parts(self.data.cast::<u8>(), self.len) };
+        Ok(Some(unsafe { std::slice::from_raw_parts(self.data.cast::<u8>(), self.len) }))
+    }
+
+    /// The text, if there is one; not UTF-8 is an error that names `what`.
+    pub(crate) fn optional<'a>(self, what: &str) -> Result<Option<&'a str>, Failure> {
+        let Some(bytes) = self.bytes(what)? else { return Ok(None) };
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(Some(text)),
             Err(e) => Err(Failure::invalid(format!("{what} is not UTF-8, at byte {}", e.valid_up_to()))),

@@ -61,12 +61,13 @@ pub(crate) struct Watches {
     desired: Watch,
     state: Watch,
     expiring: Watch,
+    pub(crate) message: Watch,
 }
 
 impl Watches {
     /// Ends all; what is posted already is not told any more.
     pub(crate) fn end(&self) {
-        for watch in [&self.desired, &self.state, &self.expiring] {
+        for watch in [&self.desired, &self.state, &self.expiring, &self.message] {
             watch.replace(None);
         }
     }
@@ -74,7 +75,7 @@ impl Watches {
 
 /// One subscription: at most one callback at a time.
 #[derive(Default)]
-struct Watch {
+pub(crate) struct Watch {
     /// counts replacements, so that items of an earlier callback are not told
     current: Arc<AtomicU64>,
     task: Mutex<Option<AbortHandle>>,
@@ -93,7 +94,7 @@ impl Watch {
 
     /// Hands every item of a subscription to `tell`, at the desk, one by one: an item is fetched when the one before it has
     /// been told, so that a slow program meets the bound of the subscription and none of ours.
-    fn start<T: Send + 'static>(
+    pub(crate) fn start<T: Send + 'static>(
         &self,
         desk: &Arc<Desk>,
         mut from: Subscription<T>,
@@ -246,7 +247,7 @@ pub extern "C" fn twin_client_on_token_expiring(
 }
 
 /// Subscribes, or with no callback ends the subscription.
-fn watch<F>(
+pub(crate) fn watch<F>(
     client: twin_client,
     callback: Option<F>,
     start: impl FnOnce(&Held, F) -> Result<(), Failure>,

@@ -45,6 +45,11 @@ static void on_expiring(void *userdata, uint64_t expires_at) {
     (void)userdata, (void)expires_at;
 }
 
+static uint32_t on_message(void *userdata, twin_str body, twin_str about) {
+    (void)userdata, (void)body, (void)about;
+    return TWIN_SETTLEMENT_COMPLETE;
+}
+
 static bool all_spoilt(const void *at, size_t size) {
     const unsigned char *bytes = (const unsigned char *)at;
     while (size > 0 && bytes[size - 1] == SPOILT) size--;

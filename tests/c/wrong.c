@@ -49,6 +49,7 @@ static void options(void) {
     twin_client client = {42};
     twin_client_options o;
     struct later later;
+    twin_string twin;
 
     WRONG(TWIN_INVALID_ARGUMENT, "NULL", twin_client_new(NULL, &client, &error));
     o = valid();
@@ -58,8 +59,6 @@ static void options(void) {
     o.size = (size_t)-1;
     WRONG(TWIN_INVALID_ARGUMENT, "size", twin_client_new(&o, &client, &error));
     o = valid();
-    o.transport = TWIN_TRANSPORT_HTTP;
-    WRONG(TWIN_NOT_SUPPORTED, "HTTPS", twin_client_new(&o, &client, &error));
     o.transport = 77;
     WRONG(TWIN_INVALID_ARGUMENT, "77", twin_client_new(&o, &client, &error));
     o = valid();
@@ -96,6 +95,17 @@ static void options(void) {
     WRONG(TWIN_NOT_SUPPORTED, "older", twin_client_new(&later.known, &client, &error));
     later.unknown = 0;
     OK(twin_client_new(&later.known, &client, &error));
+    OK(twin_client_close(client, 0, &error));
+
+    /* There are no twins over HTTPS. */
+    o = valid();
+    o.transport = TWIN_TRANSPORT_HTTP;
+    OK(twin_client_new(&o, &client, &error));
+    WRONG(TWIN_NOT_SUPPORTED, "HTTPS", twin_client_get_twin(client, 0, &twin, &error));
+    WRONG(TWIN_NOT_SUPPORTED, "HTTPS", twin_client_report(client, twin_s("{}"), 0, NULL, &error));
+    WRONG(TWIN_INVALID_ARGUMENT, "'colour'", twin_client_send(client, twin_s("x"), twin_s("{\"colour\":1}"), 0, &error));
+    WRONG(TWIN_INVALID_ARGUMENT, "messageId", twin_client_send(client, twin_s("x"), twin_s("{\"messageId\":1}"), 0, &error));
+    WRONG(TWIN_INVALID_ARGUMENT, "properties.p", twin_client_send(client, twin_s("x"), twin_s("{\"properties\":{\"p\":1}}"), 0, &error));
     OK(twin_client_close(client, 0, &error));
 
     /* Those of a program that was built before there were pools: what lies behind them is not read. */

@@ -84,6 +84,7 @@ pub fn compile(source: &Path, library: &Path, cpp: bool, extra: &[&str], to: &Pa
     }
     cc.args(STRICT).args(extra).arg("-I").arg(include()).arg("-I").arg(program(""));
     cc.arg(source).args(["-x", "none", "-o"]).arg(to).arg("-L").arg(library);
-    cc.arg(format!("-Wl,-rpath,{}", library.display())).args(["-ltwin", "-lpthread"]);
+    // Not only a last resort: cargo tells its own in LD_LIBRARY_PATH.
+    cc.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", library.display())).args(["-ltwin", "-lpthread"]);
     run(&mut cc);
 }

@@ -130,7 +130,7 @@ fn compiled(name: &str) -> PathBuf {
     to
 }
 
-/// The numbers of transports are those of Rust's, as far as Rust has them.
+/// The numbers of transports are those of Rust's.
 #[test]
 fn there_is_a_number_for_every_transport() {
     let header = fs::read_to_string(include().join("twin.h")).unwrap();
@@ -139,6 +139,7 @@ fn there_is_a_number_for_every_transport() {
         (Transport::MqttWs, "TWIN_TRANSPORT_MQTT_WS = 2,"),
         (Transport::Amqp, "TWIN_TRANSPORT_AMQP = 3,"),
         (Transport::AmqpWs, "TWIN_TRANSPORT_AMQP_WS = 4,"),
+        (Transport::Http, "TWIN_TRANSPORT_HTTP = 5,"),
     ] {
         assert!(header.contains(name), "{transport:?}");
     }

@@ -75,6 +75,7 @@ fn values(kind: &str, name: &str, outputs: &mut BTreeMap<String, String>) -> Vec
         "twin_desired_fn" => own(&["NULL", "on_desired"]),
         "twin_state_fn" => own(&["NULL", "on_state"]),
         "twin_expiring_fn" => own(&["NULL", "on_expiring"]),
+        "twin_message_fn" => own(&["NULL", "on_message"]),
         "const twin_client_options *" => own(&["NULL", "&zero_client", "&wild_client", "&client_options"]),
         "const twin_registry_options *" => own(&["NULL", "&zero_registry", "&registry_options"]),
         "twin_string *" if name == "string" => own(&["NULL", "&nothing"]),
