@@ -143,6 +143,13 @@ pub fn quantile(values: &[f64], q: f64) -> f64 {
     sorted.get(at).copied().unwrap_or_default()
 }
 
+/// How much of the values lies at or below each of a hundred of them, and of the slowest some more: x is the value, y the
+/// part.
+pub fn cumulative(values: &[f64]) -> Vec<[f64; 2]> {
+    let parts = (0..=99).map(|at| f64::from(at) / 100.0).chain([0.995, 0.999, 1.0]);
+    if values.is_empty() { Vec::new() } else { parts.map(|q| [quantile(values, q), q]).collect() }
+}
+
 /// The figures as a table.
 pub fn table(figures: &[Figure]) -> String {
     let mut text = format!(
@@ -155,6 +162,21 @@ pub fn table(figures: &[Figure]) -> String {
             text,
             "{:<28} {median:>10} {spread:>21} {budget:>10} {part:>7} {peer:>30}  {verdict:<6} {}, {}",
             figure.name, figure.unit, figure.what
+        );
+    }
+    text
+}
+
+/// The same in Markdown.
+pub fn markdown(figures: &[Figure]) -> String {
+    let mut text = "| figure | what | median | min … max | budget | of it | of the peer's | |\n".to_owned();
+    text.push_str("|---|---|--:|---|--:|--:|---|---|\n");
+    for figure in figures {
+        let [median, spread, budget, part, peer, verdict] = columns(figure);
+        let (name, what, unit) = (&figure.name, &figure.what, &figure.unit);
+        let _ = writeln!(
+            text,
+            "| `{name}` | {what} | {median} {unit} | {spread} | {budget} | {part} | {peer} | {verdict} |"
         );
     }
     text

@@ -216,12 +216,12 @@ async fn answer(hub: &Arc<Hub>, question: &Value) -> Outcome<Value> {
     match question["ask"].as_str() {
         Some("metrics") => Ok(hub.metrics().into()),
         Some("fill") => {
-            let count = number("count");
-            let created = work(count.div_ceil(BULK), BULKS_AT_A_TIME, |n| {
-                create(hub.clone(), n * BULK..count.min((n + 1) * BULK))
+            let (from, count) = (number("from"), number("count"));
+            let created = work((count - from).div_ceil(BULK), BULKS_AT_A_TIME, |n| {
+                create(hub.clone(), from + n * BULK..count.min(from + (n + 1) * BULK))
             });
             let created = created.await? * BULK as f64;
-            let reported = work(count, REPORTS_AT_A_TIME, |n| report(hub.clone(), n)).await?;
+            let reported = work(count - from, REPORTS_AT_A_TIME, |n| report(hub.clone(), from + n)).await?;
             Ok(json!({"created": created, "reported": reported}))
         }
         Some("query") => queries(hub, question["text"].as_str().unwrap_or_default(), number("times")).await,

@@ -9,7 +9,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use twin_core::TwinKey;
 use twin_core::wire::mqtt::{self, Login};
 use twin_core::wire::{ApiVersion, Channel};
 
@@ -60,9 +59,32 @@ pub async fn connect(hub: &HubProcess, tls: &TlsConnector, n: usize) -> Outcome<
     let mut stream = dial(hub.address, tls).await?;
     stream.write_all(&login(hub, n)?).await?;
     expect::<4>(&mut stream, |answer| answer == [0x20, 2, 0, 0]).await?;
-    stream.write_all(&subscribe(&device(n))).await?;
-    expect::<6>(&mut stream, |answer| answer[0] == 0x90 && !answer[4..].contains(&0x80)).await?;
+    let filters =
+        [Channel::TwinAnswers, Channel::Desired].map(|channel| mqtt::say_filter(&device(n), channel));
+    subscribed(&mut stream, &filters).await?;
     Ok(stream)
+}
+
+/// Subscribes with QoS 0, and waits until that is granted.
+pub async fn subscribed(stream: &mut Stream, filters: &[String]) -> Outcome<()> {
+    let mut body = vec![0, 1];
+    for filter in filters {
+        string(&mut body, filter);
+        body.push(0);
+    }
+    stream.write_all(&packet(0x82, &body)).await?;
+    let mut answer = vec![0; 4 + filters.len()];
+    stream.read_exact(&mut answer).await?;
+    let granted = answer[0] == 0x90 && !answer[4..].contains(&0x80);
+    if granted { Ok(()) } else { Err(format!("a subscription was refused: {answer:?}").into()) }
+}
+
+/// Reads what is there, or waits for something.
+pub async fn more(stream: &mut Stream, inbox: &mut Vec<u8>) -> Outcome<()> {
+    match stream.read_buf(inbox).await? {
+        0 => Err("the other side closed a connection".into()),
+        _ => Ok(()),
+    }
 }
 
 /// A device's CONNECT.
@@ -81,22 +103,6 @@ pub fn login(hub: &HubProcess, n: usize) -> Outcome<Vec<u8>> {
         string(&mut body, text);
     }
     Ok(packet(0x10, &body))
-}
-
-/// A device's subscriptions to answers and desired changes.
-pub fn subscribe(key: &TwinKey) -> Vec<u8> {
-    let filters = [Channel::TwinAnswers, Channel::Desired].map(|channel| mqtt::say_filter(key, channel));
-    subscribe_to(&filters)
-}
-
-/// Subscriptions with QoS 0.
-pub fn subscribe_to(filters: &[String]) -> Vec<u8> {
-    let mut body = vec![0, 1];
-    for filter in filters {
-        string(&mut body, filter);
-        body.push(0);
-    }
-    packet(0x82, &body)
 }
 
 /// Reads an answer of a known length.

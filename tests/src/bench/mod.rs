@@ -1,6 +1,6 @@
 //! Benchmarks: what the stack costs, next to its budgets.
 //!
-//! `cargo run --release -p tests --bin bench [-- [--quick] [--json FILE] [NAME…]]` prints a table; names are those of
+//! `cargo run --release -p tests --bin bench [-- [--quick] [--json FILE] [--markdown FILE] [--plots FOLDER] [NAME…]]` prints a table; names are those of
 //! the figures. `--quick` does the same with a hundredth of the work, in seconds. Each benchmark runs in a process of
 //! its own and its hub in another, so that neither measures what an earlier one left behind. A figure is the median
 //! of several passes, shown with the smallest and the largest. Numbers never make it fail.
@@ -11,26 +11,46 @@
 //! | [`c`] | `c`: libtwin's size, memory and round trip |
 //! | [`devices`] | `device-memory` |
 //! | [`connections`] | `hub-memory` |
-//! | [`twins`] | `twins-memory`, `queries` |
+//! | [`twins`] | `twins-memory`, next to PostgreSQL and SQLite |
+//! | [`queries`] | `queries`, the same |
 //! | [`patches`] | `patches` |
+//! | [`reads`] | `reads`: twins by MQTT and REST, next to PostgreSQL |
+//! | [`hear`] | `hear`: from a backend's change to the device, next to Mosquitto |
+//! | [`connects`] | `connects`, next to handshakes alone and Mosquitto |
 //! | [`node`] | `node`: official Node.js packages and ours |
 //! | [`hub`] | the hub's process, and what it is asked |
 //! | [`peers`] | what users would pick instead, started and stopped by the benchmark |
 //! | [`load`] | requests kept in flight on many connections |
+//! | [`core`] | `core`: pieces of work next to their floors |
+//! | [`size`] | `size`: cost against the number of twins |
+//! | [`builds`] | `builds`: sizes of binaries, times of builds |
+//! | [`plot`] | pictures of figures |
+//! | [`floor`] | a process of TLS and nothing else |
+//! | [`rest`] | a REST client of almost no weight |
 //! | [`lean`] | an MQTT client of almost no weight |
 //! | [`figure`] | figures and their table |
 
 pub mod amqp;
+pub mod builds;
 pub mod c;
 pub mod connections;
+pub mod connects;
+pub mod core;
 pub mod devices;
 pub mod figure;
+pub mod floor;
+pub mod hear;
 pub mod hub;
 pub mod lean;
 pub mod load;
 pub mod node;
 pub mod patches;
 pub mod peers;
+pub mod plot;
+pub mod queries;
+pub mod reads;
+pub mod rest;
+pub mod size;
 pub mod twins;
 
 use std::error::Error;
@@ -66,6 +86,12 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { figures: &["hub-memory"], run: connections::run },
     Benchmark { figures: &["twins-memory", "queries"], run: twins::run },
     Benchmark { figures: &["patches"], run: patches::run },
+    Benchmark { figures: &["reads"], run: reads::run },
+    Benchmark { figures: &["hear"], run: hear::run },
+    Benchmark { figures: &["connects"], run: connects::run },
+    Benchmark { figures: &["core"], run: core::run },
+    Benchmark { figures: &["size"], run: size::run },
+    Benchmark { figures: &["builds"], run: builds::run },
     Benchmark { figures: &["amqp"], run: amqp::run },
     Benchmark { figures: &["node"], run: node::run },
     Benchmark { figures: &["c"], run: c::run },
@@ -76,6 +102,10 @@ pub fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.first().map(String::as_str) {
         Some(hub::ROLE) => hub::serve(arguments.get(1).map(String::as_str)),
+        Some(core::ROLE) => {
+            core::serve(arguments.get(1).map(String::as_str), arguments.get(2).map(String::as_str))
+        }
+        Some(floor::ROLE) => floor::serve(),
         Some(CHILD) => child(&arguments[1..]),
         _ => all(&arguments),
     };
@@ -100,12 +130,16 @@ fn child(arguments: &[String]) -> Outcome<()> {
 }
 
 fn all(arguments: &[String]) -> Outcome<()> {
-    let (mut quick, mut file, mut names) = (false, None, Vec::new());
+    allow_files();
+    let (mut quick, mut names) = (false, Vec::new());
+    let (mut file, mut markdown, mut plots) = (None, None, None);
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--quick" => quick = true,
             "--json" => file = Some(rest.next().ok_or("--json wants a file")?),
+            "--markdown" => markdown = Some(rest.next().ok_or("--markdown wants a file")?),
+            "--plots" => plots = Some(rest.next().ok_or("--plots wants a folder")?),
             name if known(name) => names.push(name),
             other => return Err(format!("'{other}' is none of {}", known_names().join(", ")).into()),
         }
@@ -121,6 +155,12 @@ fn all(arguments: &[String]) -> Outcome<()> {
         }
     }
     print!("{}", figure::table(&figures));
+    if let Some(file) = markdown {
+        std::fs::write(file, figure::markdown(&figures))?;
+    }
+    if let Some(folder) = plots {
+        plot::draw(&figures, folder.as_ref())?;
+    }
     if let Some(file) = file {
         let json = serde_json::json!({
             "quick": quick,
@@ -130,6 +170,16 @@ fn all(arguments: &[String]) -> Outcome<()> {
         std::fs::write(file, format!("{json:#}\n"))?;
     }
     Ok(())
+}
+
+/// Files that a process may have open: as many as twenty thousand connections take, if the system lets us.
+fn allow_files() {
+    const FILES: &str = "--nofile=65536:65536";
+    if hub::room_for_files() < 65_000 {
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", &std::process::id().to_string(), FILES]);
+        let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
 }
 
 fn in_a_child(at: usize, quick: bool) -> Outcome<Vec<Figure>> {

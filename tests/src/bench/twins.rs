@@ -1,30 +1,29 @@
 //! `twins-memory`: what twins of about 1 kB, with their index, add to the hub's resident memory, told for a million of
-//! them; after loading, and after a restart. `queries`: the first page, of 100 twins, of two queries over all of them:
-//! through REST on a kept connection, and without a network.
+//! them; after loading, and after a restart. Beside it what they take in PostgreSQL with its indexes, and how long that
+//! takes to load. [`queries`] goes on with the same twins.
 //!
 //! A twin has 32 leaves over tags, desired and reported: places and models that many share, numbers, times, and ids
 //! that no two have.
 
+use std::io::Write;
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use twin_service::Registry;
 
-use super::figure::{Figure, quantile};
+use super::figure::Figure;
 use super::hub::HubProcess;
-use super::{Outcome, Scale, block_on};
+use super::peers::postgres::{self, Postgres};
+use super::peers::sqlite::{self, Sqlite};
+use super::queries::{self, Asked};
+use super::{Outcome, Scale};
 
-const QUERIES: [(&str, &str); 2] = [
-    ("plant", "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43'"),
-    (
-        "plant-cellular",
-        "SELECT * FROM devices WHERE tags.location.plant = 'Redmond43' \
-         AND properties.reported.connectivity.type = 'cellular'",
-    ),
-];
 /// Plants, and kinds of connection: of a million twins 8,850 are in one plant, a third of them cellular.
 const PLANTS: usize = 113;
-const PASSES: usize = 5;
+/// Of a million: gigabytes, twins per second, seconds.
+const MEMORY: f64 = 2.0;
+const BULK: f64 = 100_000.0;
+const RESTART: f64 = 15.0;
 
 /// Runs it.
 pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
@@ -32,85 +31,102 @@ pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
     let data = tempfile::tempdir()?;
     let mut hub = HubProcess::start(data.path())?;
     let empty = hub.resident()?;
-    let rates = hub.ask(&json!({"ask": "fill", "count": count}))?;
+    let rates = hub.ask(&json!({"ask": "fill", "from": 0, "count": count}))?;
     let rate = |name: &str| vec![rates[name].as_f64().unwrap_or_default()];
     let gigabytes = |resident: f64| (resident - empty) / count as f64 / 1000.0;
     let loaded = gigabytes(hub.resident()?);
+    let (postgres, mut sqlite, peers) = peers(count)?;
+    let [table, copied, _] = &peers;
+    let what = format!("1,000,000 twins and their index ({count} of them)");
     let mut figures = vec![
-        Figure::cost(
-            "twins-memory",
-            format!("1,000,000 twins and their index ({count} of them)"),
-            "GB",
-            vec![loaded],
-        )
-        .budget(3.0),
+        Figure::cost("twins-memory", what, "GB", vec![loaded]).budget(MEMORY).at_most(1.0, table),
         Figure::rate(
             "twins-memory/create",
-            "twins created by the hundred, without a network",
+            "twins created by the hundred, no network",
             "per s",
             rate("created"),
-        ),
-        Figure::rate(
-            "twins-memory/report",
-            "durable first reports without a network",
-            "per s",
-            rate("reported"),
-        ),
+        )
+        .budget(BULK)
+        .at_least(1.0, copied),
+        Figure::rate("twins-memory/report", "durable first reports, no network", "per s", rate("reported")),
     ];
-    figures.extend(queries(&mut hub, scale)?);
+    let mut asked = Asked { hub: &mut hub, postgres: postgres.as_ref(), sqlite: sqlite.as_mut(), count };
+    let answers = queries::run(&mut asked, scale)?;
     hub.stop()?;
     let started = Instant::now();
     let hub = HubProcess::start(data.path())?;
     let recovery = started.elapsed().as_secs_f64() / count as f64 * 1e6;
     let again = gigabytes(hub.resident()?);
     hub.stop()?;
-    figures.insert(
-        1,
-        Figure::cost("twins-memory/restart", "the same after a restart", "GB", vec![again]).budget(3.0),
+    figures.push(
+        Figure::cost("twins-memory/restart", "the same after a restart", "GB", vec![again]).budget(MEMORY),
     );
-    figures.push(Figure::cost("twins-memory/recovery", "starting with 1,000,000 twins", "s", vec![recovery]));
+    let what = "starting with 1,000,000 twins, until it answers";
+    figures.push(Figure::cost("twins-memory/recovery", what, "s", vec![recovery]).budget(RESTART));
+    figures.extend(peers.clone());
+    figures.extend(answers);
     Ok(figures)
 }
 
-fn queries(hub: &mut HubProcess, scale: Scale) -> Outcome<Vec<Figure>> {
-    let times = scale.pick(200, 50);
-    let registry = hub.registry()?;
-    let mut figures = Vec::new();
-    for (name, text) in QUERIES {
-        let (mut middle, mut slow, mut alone) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..PASSES {
-            let took = block_on(pages(&registry, text, times))?;
-            middle.push(quantile(&took, 0.5));
-            slow.push(quantile(&took, 0.99));
-            let took = hub.ask(&json!({"ask": "query", "text": text, "times": times}))?;
-            let took: Vec<f64> = took.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
-            alone.push(quantile(&took, 0.5));
-        }
-        let figure = |part: &str, what: &str, passes| {
-            Figure::cost(&format!("queries/{name}{part}"), what, "ms", passes).budget(2.0)
-        };
-        figures.push(figure("", "first page of 100 through REST, median", middle));
-        figures.push(figure("-p99", "the same, 99th percentile", slow));
-        figures.push(figure("-hub", "the same without a network, median", alone));
-    }
-    Ok(figures)
-}
-
-/// Milliseconds that the first page takes, each time.
-async fn pages(registry: &Registry, text: &str, times: usize) -> Outcome<Vec<f64>> {
-    let mut took = Vec::with_capacity(times);
-    // The first makes the connection.
-    for at in 0..=times {
+/// PostgreSQL and SQLite with the same twins; PostgreSQL's gigabytes, rate with indexes, and SQLite's rate.
+fn peers(count: usize) -> Outcome<(Option<Postgres>, Option<Sqlite>, [Figure; 3])> {
+    let rows = rows(count)?;
+    let million = count as f64 / 1e6;
+    let mut table = Figure::cost("twins-memory/postgres", "table and indexes in PostgreSQL", "GB", vec![]);
+    let mut copied = Figure::rate("twins-memory/create/postgres", "COPY, then its indexes", "per s", vec![]);
+    let mut inserted =
+        Figure::rate("twins-memory/create/sqlite", "one transaction, then indexes", "per s", vec![]);
+    let postgres = Postgres::start()?;
+    if let Some(database) = &postgres {
         let started = Instant::now();
-        let page = registry.query(text).page_size(100).pages().next_page().await?;
-        if page.is_none_or(|page| page.is_empty()) {
-            return Err("the query found nothing".into());
+        copy(database, rows.path())?;
+        for index in queries::POSTGRES_INDEXES {
+            database.sql(index)?;
         }
-        if at > 0 {
-            took.push(started.elapsed().as_secs_f64() * 1000.0);
-        }
+        copied.passes.push(count as f64 / started.elapsed().as_secs_f64());
+        let bytes: f64 = database.sql("SELECT pg_total_relation_size('twins')")?.trim().parse()?;
+        table.passes.push(bytes / 1e9 / million);
+        database.sql("VACUUM ANALYZE twins")?;
     }
-    Ok(took)
+    let mut sqlite = Sqlite::start()?;
+    if let Some(database) = &mut sqlite {
+        let took = database.load(rows.path(), &queries::SQLITE_INDEXES)?;
+        let seconds = ["load", "index"].iter().filter_map(|part| took[part].as_f64()).sum::<f64>();
+        inserted.passes.push(count as f64 / seconds);
+    }
+    if postgres.is_none() {
+        (table, copied) = (table.missing(postgres::MISSING), copied.missing(postgres::MISSING));
+    }
+    if sqlite.is_none() {
+        inserted = inserted.missing(sqlite::MISSING);
+    }
+    Ok((postgres, sqlite, [table, copied, inserted]))
+}
+
+/// Whole twin `n`.
+pub fn whole(n: usize) -> Value {
+    let mut twin = created(n);
+    twin["deviceId"] = super::hub::device(n).to_string().into();
+    twin["properties"]["reported"] = reported(n);
+    twin
+}
+
+/// The first `count` twins in a file: a number, a tab, JSON.
+pub fn rows(count: usize) -> Outcome<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    let mut rows = std::io::BufWriter::new(&mut file);
+    for n in 0..count {
+        writeln!(rows, "{n}\t{}", whole(n))?;
+    }
+    rows.flush()?;
+    drop(rows);
+    Ok(file)
+}
+
+/// Makes a table `twins (id, doc)` of them.
+pub fn copy(database: &Postgres, rows: &Path) -> Outcome<()> {
+    database.sql("CREATE TABLE twins (id int PRIMARY KEY, doc jsonb NOT NULL)")?;
+    database.copy("twins", rows)
 }
 
 /// What twin `n` is created with: tags and desired properties.
@@ -142,7 +158,7 @@ pub fn created(n: usize) -> Value {
 /// What twin `n` reports.
 pub fn reported(n: usize) -> Value {
     let mixed = mix(n);
-    json!({
+    let mut reported = json!({
         "connectivity": {
             "type": (["cellular", "wifi", "ethernet"][n / PLANTS % 3]),
             "signal": -40 - (mixed % 60) as i64,
@@ -156,7 +172,11 @@ pub fn reported(n: usize) -> Value {
         "uptime": mixed % 10_000_000,
         "mode": (["auto", "manual"][n % 2]),
         "log": format!("boot {mixed:08x} ok, last error none"),
-    })
+    });
+    if n.is_multiple_of(100) {
+        reported["fault"] = json!({"code": mixed % 40});
+    }
+    reported
 }
 
 /// A number that looks like chance.

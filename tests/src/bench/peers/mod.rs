@@ -5,9 +5,11 @@
 //! |---|---|
 //! | [`mosquitto`] | Mosquitto, a broker of plain MQTT |
 //! | [`postgres`] | PostgreSQL, by its own clients |
+//! | [`sqlite`] | SQLite, by Python, which has it |
 
 pub mod mosquitto;
 pub mod postgres;
+pub mod sqlite;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;

@@ -115,10 +115,19 @@ impl Postgres {
 
     /// Transactions per second of a script of pgbench's, prepared, by so many clients at once.
     pub fn rate(&self, script: &str, clients: usize, seconds: u64) -> Outcome<f64> {
-        let (clients, seconds) = (clients.to_string(), seconds.to_string());
-        let output = self.pgbench(script, &["-c", &clients, "-T", &seconds])?;
-        let line =
-            output.lines().find_map(|line| line.strip_prefix("tps = ")).ok_or("pgbench told no rate")?;
+        self.tps(script, &["-c", &clients.to_string(), "-T", &seconds.to_string()])
+    }
+
+    /// The same, of at most so many a second.
+    pub fn limited_rate(&self, script: &str, clients: usize, seconds: u64, most: usize) -> Outcome<f64> {
+        let (clients, seconds, most) = (clients.to_string(), seconds.to_string(), most.to_string());
+        self.tps(script, &["-c", &clients, "-T", &seconds, "-R", &most])
+    }
+
+    fn tps(&self, script: &str, arguments: &[&str]) -> Outcome<f64> {
+        let output = self.pgbench(script, arguments)?;
+        // Told only if anything was done at all.
+        let Some(line) = output.lines().find_map(|line| line.strip_prefix("tps = ")) else { return Ok(0.0) };
         Ok(line.split(' ').next().unwrap_or_default().parse()?)
     }
 
