@@ -1,6 +1,7 @@
 //! A flood of large changes costs the hub the room it has for them, not their trees: changes are parsed when there is room
 //! for what they become. In a process of its own, as memory is what it measures.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
 
 use bytes::Bytes;
 use serde_json::{Value, json};
