@@ -36,4 +36,5 @@ scenarios! {
     registry on 33;
     query on 34;
     module_twin on 35;
+    messages on 36;
 }

@@ -57,8 +57,15 @@
 //! | a device is connected | from its first link on to its last; a token alone does not connect |
 //! | a kept MQTT session of the device | neither used nor forgotten |
 //! | device-to-cloud messages | accepted and counted; not routed anywhere yet |
-//! | cloud-to-device and method links | attach and stay idle |
-//! | cloud-to-device messages of services | rejected with `amqp:not-implemented` |
+//! | a link of cloud-to-device messages or feedback | unsettled unless the peer asks for settled ones, which are completed by being sent |
+//! | accepted, rejected, released, modified | complete, reject, abandon, abandon; reject if modified says `undeliverable-here` |
+//! | settled without an outcome | abandon |
+//! | an outcome that comes too late | nothing, or (if the peer waits for the hub to settle) rejected with `com.microsoft:message-lock-lost` |
+//! | a second link of the same device for its messages | the earlier one is detached with `amqp:link:stolen` |
+//! | several links for feedback, on whatever connections | each record goes to one of them |
+//! | a service's message to nobody, to a full queue, too large | rejected with `amqp:not-found`, `amqp:resource-limit-exceeded`, `amqp:link:message-size-exceeded` |
+//! | a service's message whose `to` names no device | rejected with `amqp:not-allowed`, 400003 |
+//! | links for methods and file notifications | attach and stay idle |
 //! | reading device-to-cloud messages | detached with `amqp:not-implemented` |
 //! | idle-time-out | 120 s is asked for, 240 s are waited; below 1 s is refused |
 //! | bytes that are no AMQP, frames out of place | close with `amqp:decode-error`, `amqp:illegal-state`, … |

@@ -107,8 +107,6 @@ async fn services() {
     peer.send(&attach(0, 3, true, "/messages/devicebound")).await;
     peer.expect(ATTACH).await;
     peer.expect(FLOW).await;
-    peer.send(&transfer(0, 3, 1, false, &section(0x75, binary(b"hello")))).await;
-    assert!(peer.expect(DISPOSITION).await.has("amqp:not-implemented"));
     // The policy may not connect as a device.
     world.device("d").await;
     peer.send(&attach(0, 4, true, "/devices/d/twin")).await;

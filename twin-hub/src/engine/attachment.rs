@@ -148,6 +148,14 @@ impl Attachment {
         self.change(|channels| channels.without(channel)).await
     }
 
+    /// Subscribes to a channel for as long as the connection lasts; nothing of it is kept.
+    pub(crate) fn listen(&self, channel: Channel) {
+        let sessions = &self.engine.0.shared.sessions;
+        if let Some(channels) = sessions.channels(self.handle, self.generation) {
+            sessions.set_channels(self.handle, self.generation, channels.with(channel));
+        }
+    }
+
     /// The device said something: moves lastActivityTime.
     pub(crate) fn touch(&self) {
         if let Some(slot) = self.slot() {

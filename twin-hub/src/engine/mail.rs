@@ -57,7 +57,6 @@ impl Engine {
     }
 
     /// Changes when feedback can be received.
-    #[expect(dead_code, reason = "for the link of feedback, which is not served yet")]
     pub(crate) fn feedback(&self) -> watch::Receiver<u64> {
         self.0.shared.feedback.subscribe()
     }

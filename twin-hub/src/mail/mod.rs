@@ -73,7 +73,6 @@ impl Owner {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Place {
     Device(TwinKey),
-    #[expect(dead_code, reason = "for the link of feedback, which is not served yet")]
     Feedback,
 }
 

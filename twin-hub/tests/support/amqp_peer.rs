@@ -88,6 +88,31 @@ pub fn attach(channel: u16, handle: u32, sends: bool, address: &str) -> Vec<u8> 
     frame(channel, &list(ATTACH, &fields))
 }
 
+/// A link that this peer receives on, with `snd-settle-mode` and `rcv-settle-mode`.
+pub fn receiver(channel: u16, handle: u32, address: &str, settles: [u8; 2]) -> Vec<u8> {
+    let (source, target) = (list(0x28, &[text(address)]), list(0x29, &[]));
+    let [sends, receives] = settles.map(|mode| vec![0x50, mode]);
+    let fields = [text(address), uint(handle), TRUE.into(), sends, receives, source, target];
+    frame(channel, &list(ATTACH, &fields))
+}
+
+/// What this peer says becomes of a delivery; `state` is an encoded outcome.
+pub fn disposition(channel: u16, delivery: u32, settled: bool, state: &[u8]) -> Vec<u8> {
+    let settled = if settled { TRUE } else { FALSE };
+    let fields = [TRUE.into(), uint(delivery), NULL.into(), settled.into(), state.into()];
+    frame(channel, &list(DISPOSITION, &fields))
+}
+
+/// A message from a service to a device.
+pub fn to_device(to: &str, id: &str, ack: &str, body: &[u8]) -> Vec<u8> {
+    [
+        section(0x73, list(0x73, &[text(id), NULL.into(), text(to)])[3..].to_vec()),
+        section(0x74, map(&["iothub-ack", ack, "colour", "red"].map(text))),
+        section(0x75, binary(body)),
+    ]
+    .concat()
+}
+
 pub fn credit(channel: u16, handle: u32, credit: u32) -> Vec<u8> {
     let fields = [uint(0), uint(1000), uint(0), uint(1000), uint(handle), uint(0), uint(credit)];
     frame(channel, &list(FLOW, &fields))

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use twin_core::TwinKey;
 use twin_core::identity::Identity;
-use twin_core::wire::amqp::Direction;
+use twin_core::wire::amqp::{Address, Direction};
 use twin_core::wire::{HubCode, Refusal};
 
 use super::connection::{Connection, Ended};
@@ -96,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 if let Some(session) = self.sessions.get_mut(&channel) {
                     let outcome = session.link_flowed(&flow, max_frame, &mut self.pipe.outbox);
                     outcome.or_else(|wrong| self.wrong(channel, wrong))?;
+                    self.feed_session(channel);
                 }
             }
             if let Some(detach) = arriving.detach {
@@ -120,19 +121,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         let at = At { channel, handle, serial: link.serial };
         let (key, address) = (link.key.clone(), link.address.clone());
-        self.answer_attach(channel, attach, true);
+        self.answer_attach(channel, attach, Some(&link));
         if let Some(session) = self.sessions.get_mut(&channel) {
             session.add(handle, link, &mut self.pipe.outbox);
         }
         if let Some(key) = key {
             self.entered(&key, &address, direction, at);
         }
+        if address == Address::Feedback {
+            self.await_feedback();
+        }
     }
 
     /// Answers an attach with a refusal.
     pub(super) fn refuse_link(&mut self, channel: u16, attach: &Attach, refusal: Refusal) {
         let error = self.error(refusal);
-        self.answer_attach(channel, attach, false);
+        self.answer_attach(channel, attach, None);
         if let Some(session) = self.sessions.get_mut(&channel) {
             session.refuse(attach.handle, error, &mut self.pipe.outbox);
         }

@@ -21,10 +21,11 @@ use super::arrival::{Entered, Entering, Newcomer};
 use super::claims::Claims;
 use super::device::{Device, Heard, Notices};
 use super::frame::{ErrorValue, Open, Performative};
+use super::mail::{self, Mailed, Mailing};
 use super::pipe::{Frame, MAX_FRAME, Pipe};
 use super::sasl;
 use super::session::Session;
-use super::twin::{Done, Pending};
+use super::twin;
 use super::value::Malformed;
 
 /// Requests of one connection that may be with the engine at a time; reading stops beyond.
@@ -73,11 +74,20 @@ impl From<Malformed> for Ended {
 enum Event {
     Frame(Frame),
     Entered(Entered),
-    Done(Done),
+    Done(Finished),
     Notice(Heard),
+    Mailed(Mailed),
     Tick,
     Eof,
 }
+
+/// What was with the engine and is to be answered.
+pub(super) enum Finished {
+    Twin(twin::Done),
+    Mail(mail::Done),
+}
+
+pub(super) type Pending = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
 /// What the peer's `open` said.
 #[derive(Debug)]
@@ -101,6 +111,10 @@ pub(super) struct Connection<S> {
     pub(super) newcomers: HashMap<TwinKey, Vec<Newcomer>>,
     pub(super) in_flight: FuturesOrdered<Pending>,
     pub(super) in_flight_bytes: usize,
+    /// messages that come out of queues
+    pub(super) mail: FuturesUnordered<Mailing>,
+    /// whether one of these waits for feedback
+    pub(super) awaits_feedback: bool,
     /// numbers links and devices
     pub(super) serial: u64,
     remote: Remote,
@@ -135,6 +149,8 @@ where
         newcomers: HashMap::new(),
         in_flight: FuturesOrdered::new(),
         in_flight_bytes: 0,
+        mail: FuturesUnordered::new(),
+        awaits_feedback: false,
         serial: 0,
         remote,
         heard_at: now,
@@ -249,6 +265,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Event::Entered(entered) => Box::pin(self.let_in(entered)).await,
                 Event::Done(done) => self.done(done),
                 Event::Notice(heard) => self.notice(heard),
+                Event::Mailed(mailed) => {
+                    self.mailed(mailed);
+                    Ok(())
+                }
                 Event::Tick => self.tick(),
                 Event::Eof => Err(Ended::Eof),
             };
@@ -288,6 +308,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 && let Poll::Ready(Some(heard)) = self.notices.poll_next_unpin(cx)
             {
                 return Poll::Ready(Ok(Event::Notice(heard)));
+            }
+            if flowing
+                && !self.mail.is_empty()
+                && let Poll::Ready(Some(mailed)) = self.mail.poll_next_unpin(cx)
+            {
+                return Poll::Ready(Ok(Event::Mailed(mailed)));
             }
             if self.pipe.unsent() > 0 {
                 self.said_at = Instant::now();
@@ -362,7 +388,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let max_frame = self.remote.max_frame;
         self.sessions
             .get_mut(&channel)
-            .is_some_and(|session| session.send(handle, bytes, max_frame, &mut self.pipe.outbox))
+            .is_some_and(|session| session.send(handle, bytes, None, max_frame, &mut self.pipe.outbox))
+    }
+
+    /// Answers what the engine was asked for.
+    fn done(&mut self, finished: Finished) -> Result<(), Ended> {
+        match finished {
+            Finished::Twin(done) => self.twin_done(done),
+            Finished::Mail(done) => {
+                self.mail_done(done);
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn max_frame(&self) -> usize {

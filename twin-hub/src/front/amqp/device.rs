@@ -30,6 +30,8 @@ pub(super) struct Device {
     pub(super) twin_out: Option<At>,
     /// whether changes of desired properties are asked for
     pub(super) desired: bool,
+    /// where cloud-to-device messages go
+    pub(super) mail: Option<At>,
 }
 
 /// What the engine says to one device; `None` is that it says no more.
@@ -76,21 +78,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             twin_in: None,
             twin_out: None,
             desired: false,
+            mail: None,
         };
         self.devices.insert(key.clone(), device);
         key
     }
 
-    /// A link of a device was attached. An earlier twin link of the same kind is taken over.
+    /// A link of a device was attached. An earlier one of the same kind is taken over, of those that there is one of.
     pub(super) fn entered(&mut self, key: &Arc<TwinKey>, address: &Address, direction: Direction, at: At) {
         let Some(device) = self.devices.get_mut(key) else { return };
         device.links += 1;
-        if !matches!(address, Address::Twin(_)) {
-            return;
-        }
-        let place = match direction {
-            Direction::ToHub => &mut device.twin_in,
-            Direction::FromHub => &mut device.twin_out,
+        let place = match (address, direction) {
+            (Address::Twin(_), Direction::ToHub) => &mut device.twin_in,
+            (Address::Twin(_), Direction::FromHub) => &mut device.twin_out,
+            (Address::DeviceBound(_), _) => {
+                device.attachment.listen(Channel::CloudToDevice);
+                &mut device.mail
+            }
+            _ => return,
         };
         if let Some(earlier) = place.replace(at) {
             self.end_link(earlier, stolen("another link took over"));
@@ -107,6 +112,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         if device.twin_out == Some(at) {
             device.twin_out = None;
+        }
+        if device.mail == Some(at) {
+            device.mail = None;
         }
         self.leave_if_idle(&key.clone());
     }
@@ -131,7 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.say(&key, &Word::Desired { version: Some(version), body });
                 }
             }
-            Some(Notice::Mail) => {}
+            Some(Notice::Mail) => self.mail_for(&key),
             Some(Notice::TakenOver) => {
                 self.end_device(&key, stolen("another connection of this device took over"));
             }

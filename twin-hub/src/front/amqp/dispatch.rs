@@ -17,9 +17,10 @@ use super::arrival::{Awaited, direction_of};
 use super::connection::{CHANNEL_MAX, Connection, Ended, plain_error};
 use super::frame::{Attach, Begin, Detach, Performative, Role, Transfer};
 use super::link::{At, Delivery, Link, MAX_BODY, MAX_HELD_BYTES, MAX_MESSAGE, Way};
+use super::mail::feed_of;
 use super::message;
 use super::session::{HANDLE_MAX, Session, Wrong};
-use super::twin::{accepted, rejected};
+use super::twin::accepted;
 use super::value::{Malformed, Value};
 
 /// Links of a connection that has proven nothing.
@@ -71,11 +72,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Performative::Attach(attach) => self.attach(channel, *attach),
             Performative::Flow(flow) => {
                 let outcome = session.flowed(&flow, max_frame, &mut self.pipe.outbox);
-                outcome.or_else(|wrong| self.wrong(channel, wrong))
+                outcome.or_else(|wrong| self.wrong(channel, wrong))?;
+                self.feed_session(channel);
+                Ok(())
             }
             Performative::Transfer(transfer) => self.transfer(channel, &transfer, payload).await,
-            // All that the hub sends is settled.
-            Performative::Disposition(_) => Ok(()),
+            Performative::Disposition(disposition) => {
+                self.disposition(channel, &disposition);
+                Ok(())
+            }
             Performative::Detach(detach) => self.detached(channel, &detach).await,
             Performative::End(_) => {
                 self.end_session(channel, None);
@@ -130,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         session.ending = true;
         session.ending_links = Vec::new();
         session.arriving = HashMap::new();
-        let links = std::mem::take(&mut session.links);
+        let links = session.remove_all();
         Performative::End(error).write(channel, b"", &mut self.pipe.outbox);
         for (handle, link) in links {
             self.left(At { channel, handle, serial: link.serial }, &link);
@@ -210,6 +215,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if let Address::Telemetry { .. } = address {
             return Err(rest::not_yet("reading device-to-cloud messages"));
         }
+        let feed = match direction {
+            Direction::FromHub => feed_of(&address, attach),
+            Direction::ToHub => None,
+        };
         let here = |identity: &Arc<Identity>| self.devices.get_key_value(&identity.key()).map(|(key, _)| key);
         let key = identity.as_ref().and_then(here).cloned();
         let awaited = identity
@@ -227,27 +236,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     delivery_count: attach.initial_delivery_count.unwrap_or(0),
                     ..Default::default()
                 }),
-                Direction::FromHub => Way::Out(super::link::Outgoing::default()),
+                Direction::FromHub => Way::Out(super::link::Outgoing { feed, ..Default::default() }),
             },
         };
         Ok((link, awaited))
     }
 
-    /// Answers an attach. One that is refused is answered without the terminus on the hub's side; the detach follows
-    /// (AMQP 1.0, 2.6.3).
-    pub(super) fn answer_attach(&mut self, channel: u16, attach: &Attach, accepted: bool) {
+    /// Answers an attach. One that is refused makes no link and is answered without the terminus on the hub's side; the
+    /// detach follows (AMQP 1.0, 2.6.3).
+    pub(super) fn answer_attach(&mut self, channel: u16, attach: &Attach, link: Option<&Link>) {
         let sends = attach.role == Role::Receiver;
         let (mut source, mut target) = (attach.source.clone(), attach.target.clone());
-        if !accepted {
+        if link.is_none() {
             *(if sends { &mut source } else { &mut target }) = Value::Null;
         }
+        // What the hub sends is settled, but for messages out of a queue.
+        let unsettled = link.is_some_and(|link| match &link.way {
+            Way::Out(outgoing) => outgoing.feed.as_ref().is_some_and(|feed| feed.settles),
+            Way::In(_) => false,
+        });
         let answer = Attach {
             name: attach.name.clone(),
             handle: attach.handle,
             role: if sends { Role::Sender } else { Role::Receiver },
-            // What the hub sends is settled.
-            snd_settle_mode: if sends { Some(1) } else { attach.snd_settle_mode },
-            rcv_settle_mode: Some(0),
+            snd_settle_mode: if sends { Some(u8::from(!unsettled)) } else { attach.snd_settle_mode },
+            rcv_settle_mode: attach.rcv_settle_mode.filter(|_| unsettled).or(Some(0)),
             source,
             target,
             initial_delivery_count: sends.then_some(0),
@@ -304,10 +317,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.token(&delivery, &message)?;
             }
             (Address::ServiceSend, _) => {
-                let error = self.error(rest::not_yet("sending cloud-to-device messages"));
-                if !delivery.settled {
-                    self.settle(delivery.at, delivery.id, rejected(&error));
-                }
+                self.service_sends(&delivery, &message);
                 return Ok(());
             }
             _ => tracing::debug!(peer = %self.peer.address, "an answer to a method that nobody called"),

@@ -10,6 +10,8 @@ use twin_core::wire::amqp::{Address, Direction};
 
 use super::claims::Claim;
 use super::frame::{Detach, Flow};
+use super::held::Held;
+use crate::mail::Place;
 
 /// Messages that a peer may send on a link before the hub says so again.
 pub(super) const CREDIT: u32 = 200;
@@ -72,6 +74,22 @@ pub(super) struct Outgoing {
     pub(super) delivery_count: u32,
     pub(super) queue: VecDeque<Parcel>,
     pub(super) queued_bytes: usize,
+    /// for links of cloud-to-device messages and feedback
+    pub(super) feed: Option<Box<Feed>>,
+}
+
+/// What a link gets out of a queue, one message after another while there is credit.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) from: Place,
+    /// whether the peer settles what it is sent; else it is done with once sent
+    pub(super) settles: bool,
+    /// whether one is being got
+    pub(super) fetching: bool,
+    /// whether there may be one to get
+    pub(super) wants: bool,
+    /// whether the credit is to be used up once there is nothing more
+    pub(super) draining: bool,
 }
 
 /// A message on its way out.
@@ -81,6 +99,15 @@ pub(super) struct Parcel {
     pub(super) rest: Bytes,
     /// once its first frame has gone
     pub(super) delivery_id: Option<u32>,
+    /// what is to be settled by the peer
+    pub(super) held: Option<Held>,
+}
+
+/// A message that was sent and that the peer has to settle.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    pub(super) at: At,
+    pub(super) held: Held,
 }
 
 /// A link that waits for its device to be let in: what the peer says of it meanwhile. Only the last flow counts, as each

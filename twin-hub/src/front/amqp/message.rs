@@ -8,6 +8,7 @@ use twin_core::wire::amqp::{Body, Correlation, Message, Scalar};
 use super::frame::Fields;
 use super::value::{Malformed, Read, Value};
 
+const HEADER: u64 = 0x70;
 const MESSAGE_ANNOTATIONS: u64 = 0x72;
 const PROPERTIES: u64 = 0x73;
 const APPLICATION_PROPERTIES: u64 = 0x74;
@@ -34,6 +35,11 @@ pub(super) fn read(mut bytes: Bytes) -> Read<Message> {
         last = section;
         has_body |= (DATA..=VALUE).contains(&section);
         match (section, content) {
+            (HEADER, list @ Value::List(_)) => {
+                let (_, mut fields) = fields_of(HEADER, list)?;
+                fields.skip(4);
+                message.delivery_count = fields.number("delivery-count")?;
+            }
             (MESSAGE_ANNOTATIONS, Value::Map(entries)) => message.annotations = scalars(entries),
             (APPLICATION_PROPERTIES, Value::Map(entries)) => message.properties = scalars(entries),
             (PROPERTIES, list @ Value::List(_)) => properties(&mut message, list)?,
@@ -62,7 +68,7 @@ fn section_of(descriptor: &Value) -> Read<u64> {
     let code = match descriptor {
         Value::Ulong(code @ 0x70..=0x78) => Some(*code),
         Value::Symbol(name) => Some(match name.as_str() {
-            "amqp:header:list" => 0x70,
+            "amqp:header:list" => HEADER,
             "amqp:delivery-annotations:map" => 0x71,
             "amqp:message-annotations:map" => MESSAGE_ANNOTATIONS,
             "amqp:properties:list" => PROPERTIES,
@@ -79,14 +85,36 @@ fn section_of(descriptor: &Value) -> Read<u64> {
 }
 
 fn properties(message: &mut Message, list: Value) -> Read<()> {
-    let (_, mut fields) = Fields::of(Value::Described(Box::new((Value::Ulong(PROPERTIES), list))))?;
+    let (_, mut fields) = fields_of(PROPERTIES, list)?;
     message.id = correlation(fields.next())?;
-    fields.skip(1);
+    message.user_id = match fields.next() {
+        Value::Null => None,
+        Value::Binary(bytes) => Some(bytes),
+        Value::String(text) => Some(text.into()),
+        _ => return Malformed::new("'user-id' is not binary"),
+    };
     message.to = fields.text("to")?;
     fields.skip(1);
     message.reply_to = fields.text("reply-to")?;
     message.correlation = correlation(fields.next())?;
+    message.content_type = fields.text("content-type")?;
+    message.content_encoding = fields.text("content-encoding")?;
+    message.expiry = instant(fields.next(), "absolute-expiry-time")?;
+    message.created = instant(fields.next(), "creation-time")?;
     Ok(())
+}
+
+fn fields_of(section: u64, list: Value) -> Read<(u64, Fields)> {
+    Fields::of(Value::Described(Box::new((Value::Ulong(section), list))))
+}
+
+/// Milliseconds since 1970.
+fn instant(value: Value, what: &str) -> Read<Option<i64>> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Timestamp(millis) | Value::Long(millis) => Ok(Some(millis)),
+        _ => Malformed::new(format!("'{what}' is no timestamp")),
+    }
 }
 
 fn correlation(value: Value) -> Read<Option<Correlation>> {
@@ -117,6 +145,7 @@ pub(super) fn scalar(value: Value) -> Option<Scalar> {
         Value::Int(n) => Scalar::Int(n),
         Value::Long(n) => Scalar::Long(n),
         Value::Timestamp(n) => Scalar::Timestamp(n),
+        Value::Bool(flag) => Scalar::Text(flag.to_string()),
         other => {
             let number = other.as_u64()?;
             match i32::try_from(number) {
@@ -130,23 +159,34 @@ pub(super) fn scalar(value: Value) -> Option<Scalar> {
 /// The bytes of a message.
 pub(super) fn write(message: &Message) -> Bytes {
     let mut to = BytesMut::with_capacity(message_size(message));
+    if let Some(count) = message.delivery_count {
+        section(&mut to, HEADER);
+        Value::List(vec![Value::Null, Value::Null, Value::Null, Value::Null, Value::Uint(count)])
+            .write(&mut to);
+    }
     if !message.annotations.is_empty() {
         section(&mut to, MESSAGE_ANNOTATIONS);
         map(&message.annotations, Value::symbol).write(&mut to);
     }
     let id = |id: &Option<Correlation>| id.as_ref().map_or(Value::Null, id_value);
     let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::string);
-    if message.id.is_some() || message.correlation.is_some() || message.to.is_some() {
+    let symbol = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::symbol);
+    let instant = |millis: Option<i64>| millis.map_or(Value::Null, Value::Timestamp);
+    let properties = [
+        id(&message.id),
+        message.user_id.clone().map_or(Value::Null, Value::Binary),
+        text(&message.to),
+        Value::Null,
+        text(&message.reply_to),
+        id(&message.correlation),
+        symbol(&message.content_type),
+        symbol(&message.content_encoding),
+        instant(message.expiry),
+        instant(message.created),
+    ];
+    if properties.iter().any(|property| *property != Value::Null) {
         section(&mut to, PROPERTIES);
-        Value::List(vec![
-            id(&message.id),
-            Value::Null,
-            text(&message.to),
-            Value::Null,
-            text(&message.reply_to),
-            id(&message.correlation),
-        ])
-        .write(&mut to);
+        Value::List(properties.into()).write(&mut to);
     }
     if !message.properties.is_empty() {
         section(&mut to, APPLICATION_PROPERTIES);
@@ -216,13 +256,18 @@ mod tests {
                     correlation: Some(id.clone()),
                     to: Some("to".into()),
                     reply_to: Some("cbs".into()),
+                    user_id: Some(Bytes::from_static(b"me")),
+                    content_type: Some("application/json".into()),
+                    content_encoding: Some("utf-8".into()),
+                    expiry: Some(1_700_000_000_000),
+                    created: Some(-1),
+                    delivery_count: Some(3),
                     annotations: vec![
                         ("status".into(), Scalar::Int(200)),
                         ("version".into(), Scalar::Long(1 << 40)),
                     ],
                     properties: vec![("name".into(), Scalar::Text("v".into()))],
                     body,
-                    ..Message::default()
                 };
                 assert_eq!(read(write(&message)), Ok(message));
             }

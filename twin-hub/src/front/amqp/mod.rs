@@ -13,6 +13,7 @@
 //! | `arrival` | devices on their way in |
 //! | `device` | the devices on a connection |
 //! | `twin` | requests on twin links |
+//! | `mail`, `held` | cloud-to-device messages and feedback; those that are not settled yet |
 //!
 //! What this hub does where documents leave a choice is in the crate's documentation.
 
@@ -22,7 +23,9 @@ mod connection;
 mod device;
 mod dispatch;
 mod frame;
+mod held;
 mod link;
+mod mail;
 mod message;
 mod pipe;
 mod sasl;

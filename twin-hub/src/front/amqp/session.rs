@@ -1,13 +1,15 @@
 //! Sessions: windows, links and their credit, deliveries in both directions (AMQP 1.0, 2.5 and 2.6). No sockets here:
 //! what is to be said is appended to the connection's outbox.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::{Bytes, BytesMut};
 
 use super::frame::{Begin, Detach, Disposition, ErrorValue, Flow, Performative, Role, Transfer};
+use super::held::Held;
 use super::link::{
-    Arriving, At, CREDIT, Delivery, Incoming, Link, MAX_MESSAGE, Outgoing, Parcel, Partial, Way,
+    Arriving, At, CREDIT, Delivery, Feed, Incoming, Link, MAX_MESSAGE, Outgoing, Parcel, Partial, Unsettled,
+    Way,
 };
 use super::value::Value;
 
@@ -42,6 +44,8 @@ pub(super) struct Session {
     window: u32,
     next_delivery: u32,
     pub(super) links: HashMap<u32, Link>,
+    /// what the hub has sent and the peer has to settle, by delivery id: no more than the queues of its links hold
+    unsettled: BTreeMap<u32, Unsettled>,
     /// links that wait for their devices to be let in, by handle
     pub(super) arriving: HashMap<u32, Arriving>,
     /// handles of links that the hub has ended, until the peer says so, too
@@ -69,6 +73,7 @@ impl Session {
             window: begin.incoming_window,
             next_delivery: 0,
             links: HashMap::new(),
+            unsettled: BTreeMap::new(),
             arriving: HashMap::new(),
             ending_links: Vec::new(),
             ending: false,
@@ -127,7 +132,7 @@ impl Session {
 
     /// Ends a link from the hub's side.
     pub(super) fn detach(&mut self, handle: u32, error: ErrorValue, out: &mut BytesMut) -> Option<Link> {
-        let link = self.links.remove(&handle)?;
+        let link = self.remove(handle)?;
         self.refuse(handle, error, out);
         Some(link)
     }
@@ -149,10 +154,33 @@ impl Session {
             arriving.detach = Some(detach.clone());
             return Ok(None);
         }
-        let link = self.links.remove(&detach.handle).ok_or_else(|| self.unattached(detach.handle))?;
+        let link = self.remove(detach.handle).ok_or_else(|| self.unattached(detach.handle))?;
         let answer = Detach { handle: detach.handle, closed: detach.closed, error: None };
         Performative::Detach(answer).write(self.channel, b"", out);
         Ok(Some(link))
+    }
+
+    /// The links that are fed out of a queue, as far as they are wanted.
+    pub(super) fn feeds(&self, wanted: impl Fn(&Feed) -> bool) -> Vec<At> {
+        let fed = self.links.iter().filter(|(_, link)| match &link.way {
+            Way::Out(outgoing) => outgoing.feed.as_deref().is_some_and(&wanted),
+            Way::In(_) => false,
+        });
+        let channel = self.channel;
+        fed.map(|(handle, link)| At { channel, handle: *handle, serial: link.serial }).collect()
+    }
+
+    /// Takes a link out; what was not settled on it goes back.
+    fn remove(&mut self, handle: u32) -> Option<Link> {
+        let link = self.links.remove(&handle)?;
+        self.unsettled.retain(|_, unsettled| unsettled.at.handle != handle);
+        Some(link)
+    }
+
+    /// Takes all links out, and what was not settled on them goes back.
+    pub(super) fn remove_all(&mut self) -> HashMap<u32, Link> {
+        self.unsettled.clear();
+        std::mem::take(&mut self.links)
     }
 
     fn unattached(&self, handle: u32) -> Wrong {
@@ -199,18 +227,28 @@ impl Session {
             }
         }
         self.pump_all(max_frame, out);
-        if flow.drain
-            && let Some(handle) = flow.handle
-            && let Some(Link { way: Way::Out(outgoing), .. }) = self.links.get_mut(&handle)
-        {
-            // Nothing more to send now: the credit is used up, as asked.
-            outgoing.delivery_count = outgoing.delivery_count.wrapping_add(outgoing.credit);
-            outgoing.credit = 0;
-            self.say_flow(Some(handle), out);
-        } else if flow.echo {
-            self.say_flow(flow.handle, out);
+        let link = flow.handle.and_then(|handle| Some((handle, self.links.get_mut(&handle)?)));
+        match link {
+            Some((handle, Link { way: Way::Out(outgoing), .. })) if flow.drain => match &mut outgoing.feed {
+                // Whether there is more to send is not known yet.
+                Some(feed) if outgoing.credit > 0 => feed.draining = true,
+                _ => self.drain(handle, out),
+            },
+            _ if flow.echo => self.say_flow(flow.handle, out),
+            _ => {}
         }
         Ok(())
+    }
+
+    /// There is nothing more to send now: the credit is used up, as the peer asked.
+    pub(super) fn drain(&mut self, handle: u32, out: &mut BytesMut) {
+        let Some(Link { way: Way::Out(outgoing), .. }) = self.links.get_mut(&handle) else { return };
+        outgoing.delivery_count = outgoing.delivery_count.wrapping_add(outgoing.credit);
+        outgoing.credit = 0;
+        if let Some(feed) = &mut outgoing.feed {
+            feed.draining = false;
+        }
+        self.say_flow(Some(handle), out);
     }
 
     /// A transfer came: the message, once it is whole.
@@ -272,11 +310,43 @@ impl Session {
         Performative::Disposition(disposition).write(self.channel, b"", out);
     }
 
-    /// Queues a message and sends what may be sent. `false` if there is no such link.
-    pub(super) fn send(&mut self, handle: u32, bytes: Bytes, max_frame: usize, out: &mut BytesMut) -> bool {
+    /// What the peer says of deliveries of the hub's: those that it settles, or has decided upon. Each once.
+    pub(super) fn disposed(&mut self, disposition: &Disposition) -> Vec<(u32, Unsettled)> {
+        if disposition.role != Role::Receiver {
+            return Vec::new();
+        }
+        let last = disposition.last.unwrap_or(disposition.first);
+        if last < disposition.first {
+            return Vec::new();
+        }
+        let ids: Vec<u32> = self.unsettled.range(disposition.first..=last).map(|(id, _)| *id).collect();
+        ids.into_iter().filter_map(|id| Some((id, self.unsettled.remove(&id)?))).collect()
+    }
+
+    /// Says that a delivery of the hub's is settled on its side, too.
+    pub(super) fn settled(&self, delivery: u32, state: Value, out: &mut BytesMut) {
+        let disposition = Disposition {
+            role: Role::Sender,
+            first: delivery,
+            last: None,
+            settled: true,
+            state: Some(state),
+        };
+        Performative::Disposition(disposition).write(self.channel, b"", out);
+    }
+
+    /// Queues a message and sends what may be sent. `false` if there is no such link; then what was held goes back.
+    pub(super) fn send(
+        &mut self,
+        handle: u32,
+        bytes: Bytes,
+        held: Option<Held>,
+        max_frame: usize,
+        out: &mut BytesMut,
+    ) -> bool {
         let Some(Link { way: Way::Out(outgoing), .. }) = self.links.get_mut(&handle) else { return false };
         outgoing.queued_bytes += bytes.len();
-        outgoing.queue.push_back(Parcel { rest: bytes, delivery_id: None });
+        outgoing.queue.push_back(Parcel { rest: bytes, delivery_id: None, held });
         self.pump(handle, max_frame, out);
         true
     }
@@ -291,8 +361,9 @@ impl Session {
     }
 
     fn pump(&mut self, handle: u32, max_frame: usize, out: &mut BytesMut) {
-        let Some(Link { way: Way::Out(outgoing), .. }) = self.links.get_mut(&handle) else { return };
-        let Outgoing { credit, delivery_count, queue, queued_bytes } = outgoing;
+        let Some(Link { way: Way::Out(outgoing), serial, .. }) = self.links.get_mut(&handle) else { return };
+        let at = At { channel: self.channel, handle, serial: *serial };
+        let Outgoing { credit, delivery_count, queue, queued_bytes, .. } = outgoing;
         while self.window > 0
             && let Some(parcel) = queue.front_mut()
         {
@@ -310,19 +381,23 @@ impl Session {
             let piece = parcel.rest.split_to(parcel.rest.len().min(max_frame - TRANSFER_ROOM));
             *queued_bytes -= piece.len();
             let more = !parcel.rest.is_empty();
+            let tag = || match &parcel.held {
+                Some(held) => held.tag(),
+                None => Bytes::copy_from_slice(&id.to_be_bytes()),
+            };
             let transfer = Transfer {
                 handle,
                 delivery_id: first.then_some(id),
-                delivery_tag: first.then(|| Bytes::copy_from_slice(&id.to_be_bytes())),
-                settled: true,
+                delivery_tag: first.then(tag),
+                settled: parcel.held.is_none(),
                 more,
                 aborted: false,
             };
             Performative::Transfer(transfer).write(self.channel, &piece, out);
             self.next_outgoing_id = self.next_outgoing_id.wrapping_add(1);
             self.window -= 1;
-            if !more {
-                queue.pop_front();
+            if !more && let Some(Parcel { held: Some(held), .. }) = queue.pop_front() {
+                self.unsettled.insert(id, Unsettled { at, held });
             }
         }
         if queue.is_empty() && queue.capacity() > KEPT_CAPACITY {

@@ -4,8 +4,6 @@
 //! what makes group commit worth something on one connection. A GET is looked up when its turn comes, so it sees the
 //! patches before it.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,7 +15,7 @@ use twin_core::wire::{ApiVersion, Channel, Heard, HubCode, Refusal, Rid, Said};
 use super::super::faults::RequestFault;
 use super::super::metrics::count;
 use super::super::tracking_id;
-use super::connection::{Connection, Ended};
+use super::connection::{Connection, Ended, Finished};
 use super::frame::ErrorValue;
 use super::link::{At, Delivery, Link, MAX_HELD_BYTES};
 use super::message;
@@ -34,8 +32,6 @@ pub(super) struct Done {
     bytes: usize,
     what: What,
 }
-
-pub(super) type Pending = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 enum What {
     /// nothing to say
@@ -117,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.in_flight.push_back(Box::pin(tokio::task::unconstrained(async move {
                     let outcome = engine.report(&key, patch, if_version, api).await;
                     let what = if heard { What::Reported(rid, outcome) } else { What::Taken };
-                    Done { key, settles, bytes, what }
+                    Finished::Twin(Done { key, settles, bytes, what })
                 })));
                 return Ok(());
             }
@@ -150,11 +146,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Queues something that is done already behind those that are not.
     fn push(&mut self, done: Done) {
         self.in_flight_bytes += done.bytes;
-        self.in_flight.push_back(Box::pin(std::future::ready(done)));
+        self.in_flight.push_back(Box::pin(std::future::ready(Finished::Twin(done))));
     }
 
     /// Answers.
-    pub(super) fn done(&mut self, done: Done) -> Result<(), Ended> {
+    pub(super) fn twin_done(&mut self, done: Done) -> Result<(), Ended> {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(done.bytes);
         if let Some((at, delivery)) = done.settles {
             self.settle(at, delivery, accepted());
