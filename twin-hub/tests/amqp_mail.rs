@@ -337,3 +337,58 @@ async fn the_largest_message_goes_in_frames_of_the_smallest_size() {
     }
     assert!(got.ends_with(&body) && got.len() < body.len() + 300, "{}", got.len());
 }
+
+/// Connections that break at random moments, messages that are settled or not: what the hub has confirmed as completed never
+/// comes again, and everything else does.
+#[tokio::test]
+async fn nothing_is_lost_and_nothing_completed_comes_again() {
+    const STORIES: u64 = 6;
+    const MESSAGES: usize = 12;
+    // Fewer than the ten deliveries after which a message is given up, released ones included.
+    const CUTS: usize = 4;
+    let world = hub().await;
+    let mut service = Service::new(&world).await;
+    for story in 1..=STORIES {
+        let mut state = story.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut random = move |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let id = format!("story-{story}");
+        let key = world.device(&id).await;
+        let names: Vec<String> = (0..MESSAGES).map(|n| format!("message-{n:02}")).collect();
+        for name in &names {
+            service.sends(&id, name).await;
+        }
+        let mut completed: Vec<&str> = Vec::new();
+        let mut released: Vec<&str> = Vec::new();
+        for round in 0..=CUTS {
+            let left = MESSAGES - completed.len();
+            let most = if round == CUTS { left } else { (random(left as u64 + 1)) as usize };
+            let mut device = receiving(&world, &id, &key, [0, 1]).await;
+            // One at a time, so that each is known by what was asked for.
+            for n in 0..most as u32 {
+                device.send(&credit_from(0, 2, n, 1)).await;
+                let came = device.until(TRANSFER, "a message").await;
+                let name = names.iter().find(|name| came.has(name)).expect("one that was sent");
+                assert!(!completed.contains(&&**name), "{story}: {name} comes again");
+                let delivery = delivery_of(&came);
+                let choice = if round == CUTS { 0 } else { random(3) };
+                if choice == 0 || (choice == 1 && released.contains(&&**name)) {
+                    device.send(&disposition(0, delivery, false, &outcome(ACCEPTED))).await;
+                    device.until(DISPOSITION, "the hub settles").await;
+                    completed.push(name);
+                } else if choice == 1 {
+                    device.send(&disposition(0, delivery, false, &outcome(RELEASED))).await;
+                    device.until(DISPOSITION, "the hub settles").await;
+                    released.push(name);
+                }
+            }
+        }
+        completed.sort_unstable();
+        assert_eq!(completed, names, "{story}");
+        assert_eq!(waiting(&world, &id).await, 0);
+    }
+}
