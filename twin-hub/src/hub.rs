@@ -190,6 +190,12 @@ impl Hub {
         self.front.engine.send(device.clone(), message).await
     }
 
+    /// What a peer hears over AMQP that says these bytes and then nothing more; without network and TLS. For fuzzing.
+    #[doc(hidden)]
+    pub async fn hear_amqp(&self, said: Bytes) -> Bytes {
+        crate::front::amqp::hear(self.front.clone(), said).await
+    }
+
     /// Copies a consistent state into `target`, an empty or new directory, while the hub runs. A hub starts on it
     /// ([`HubBuilder::data_dir`]): with the same policies, keys and CA, unless this one is ephemeral and has none to copy.
     pub async fn backup(&self, target: impl Into<PathBuf>) -> Result<()> {

@@ -566,3 +566,37 @@ async fn cut_at_every_frame_and_in_every_frame() {
     .await;
     is_alive(&mut bystander, 100).await;
 }
+
+#[tokio::test]
+async fn a_policy_carries_a_session_for_every_device_of_a_pool() {
+    // As the .NET SDK pools devices: one connection, one token, and a session for each.
+    const DEVICES: u16 = 40;
+    let world = hub().await;
+    let mut peer = Peer::with_cbs(&world).await;
+    peer.put(0, "localhost", &world.policy_token("device"), 200).await;
+    for channel in 1..=DEVICES {
+        let address = format!("/devices/d{channel}/twin");
+        world.device(&format!("d{channel}")).await;
+        peer.send(&begin(channel)).await;
+        peer.expect(BEGIN).await;
+        peer.send(&[attach(channel, 0, true, &address), attach(channel, 1, false, &address)].concat()).await;
+        for code in [ATTACH, FLOW, ATTACH] {
+            assert_eq!(peer.expect(code).await.channel, channel);
+        }
+        peer.send(&credit(channel, 1, 10)).await;
+    }
+    let report =
+        |n: u16| twin("PATCH", "/properties/reported", &text("p"), format!(r#"{{"n":{n}}}"#).as_bytes());
+    for channel in 1..=DEVICES {
+        peer.send(&transfer(channel, 0, 0, true, &report(channel))).await;
+        assert_eq!(peer.expect(TRANSFER).await.channel, channel);
+    }
+    // One session that ends takes its own device along.
+    peer.send(&frame(7, &list(END, &[]))).await;
+    assert_eq!(peer.expect(END).await.channel, 7);
+    for n in [6, 7, 8] {
+        let twin = world.call("GET", &format!("/twins/d{n}"), "").await.json();
+        assert_eq!(twin["properties"]["reported"]["n"], n);
+        assert_eq!(twin["connectionState"] == "Connected", n != 7, "{twin}");
+    }
+}

@@ -37,7 +37,7 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use twin_core::auth::SasToken;
 use twin_core::wire::{Heard, Said, amqp as grammar, mqtt};
-use twin_core::{Error, ErrorKind, Result};
+use twin_core::{Error, ErrorKind, HostName, Result, TwinKey};
 
 use line::Line;
 use peer::Peer;
@@ -145,6 +145,35 @@ impl Dialer {
         let peer = Peer::new(host.clone(), &name, self.idle);
         Ok(Line::new(io, host.clone(), Talk::new(peer, host.clone(), name), self.idle))
     }
+}
+
+/// What a device makes of these bytes from a hub, `piece` of them at a time: how many things it heard, and how it ended.
+/// Without network; for fuzzing.
+#[doc(hidden)]
+pub fn hear(said: &[u8], piece: usize) -> (usize, Result<()>) {
+    let listen = |heard: &mut usize| {
+        let endpoint = Endpoint::new(HostName::new("h")?, TwinKey::device("d")?);
+        let host = endpoint.hub.clone();
+        let mut talk = Talk::new(Peer::new(host.clone(), "c", Duration::from_secs(60)), host, "c".into());
+        talk.join(SLOT, Arc::new(endpoint), None)?;
+        talk.say(SLOT, &Said::Subscribe(twin_core::wire::Channel::Desired))?;
+        let mut inbox = bytes::BytesMut::new();
+        for piece in said.chunks(piece.max(1)) {
+            inbox.extend_from_slice(piece);
+            while let Some((_, news)) = talk.next(&mut inbox)? {
+                *heard += 1;
+                if let News::Up = news {
+                    talk.say(SLOT, &Said::GetTwin { rid: twin_core::wire::Rid("1".into()) })?;
+                }
+            }
+            // What is said goes out.
+            talk.peer.outbox.clear();
+        }
+        Ok(())
+    };
+    let mut heard = 0;
+    let ended = listen(&mut heard);
+    (heard, ended)
 }
 
 /// One live AMQP connection of one device. It does nothing unless [`Connection::next`] is polled; it ends when dropped,

@@ -3,7 +3,6 @@
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use twin_core::wire::{Channel, Rid};
-use twin_core::{HostName, TwinKey};
 
 use super::frame::{self, Frame};
 use super::value::Value;

@@ -102,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if self.sessions.contains_key(&channel) {
             return broken("amqp:illegal-state", format!("a second begin on channel {channel}"));
         }
-        if self.sessions.len() > LINKS_OF_A_STRANGER + self.claims.len() {
+        if self.sessions.len() > LINKS_OF_A_STRANGER + self.proven() {
             return broken("amqp:resource-limit-exceeded", "too many sessions for what was proven");
         }
         self.sessions.insert(channel, Session::begin(channel, begin, &mut self.pipe.outbox));

@@ -36,7 +36,7 @@ mod value;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use twin_core::Timestamp;
 use twin_core::wire::Refusal;
 use twin_core::wire::amqp::say_refusal;
@@ -47,12 +47,33 @@ use frame::ErrorValue;
 use pipe::Pipe;
 use value::Value;
 
+/// Bytes under way between [`hear`] and the hub.
+const HEARING_BYTES: usize = 16 * 1024;
+
 /// Serves one connection until it goes or must. `ahead` are its first bytes, read while sniffing.
 pub(super) async fn serve<S>(front: Arc<Front>, io: S, ahead: Bytes, peer: Peer, door: Door)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     connection::run(front, Pipe::new(io, ahead), peer, door).await;
+}
+
+/// What a peer hears that says all of `said` at once and then nothing more.
+pub(crate) async fn hear(front: Arc<Front>, said: Bytes) -> Bytes {
+    let (near, far) = tokio::io::duplex(HEARING_BYTES);
+    let (mut from, mut to) = tokio::io::split(far);
+    let peer = Peer { address: ([127, 0, 0, 1], 0).into(), certificate: None };
+    let saying = async {
+        // A hub that has closed takes no more.
+        let _ = to.write_all(&said).await;
+        let _ = to.shutdown().await;
+    };
+    let mut heard = Vec::new();
+    let hearing = async {
+        let _ = from.read_to_end(&mut heard).await;
+    };
+    tokio::join!(serve(front, near, Bytes::new(), peer, Door::Amqp), saying, hearing);
+    heard.into()
 }
 
 /// A refusal as it goes over the wire.
