@@ -104,6 +104,7 @@ impl Side {
             Side::Hub(hub) => {
                 let mut stream = lean::connect(hub, tls, n).await?;
                 stream.write_all(&reads::get(n)?).await?;
+                stream.flush().await?;
                 let mut inbox = Vec::new();
                 while reads::got(&inbox)?.is_none() {
                     lean::more(&mut stream, &mut inbox).await?;

@@ -95,6 +95,7 @@ async fn keep(tcp: TcpStream, acceptor: TlsAcceptor) -> std::io::Result<()> {
     // Boxed: a handshake is larger than what it makes.
     let mut stream = Box::pin(acceptor.accept(tcp)).await?;
     stream.write_all(b"!").await?;
+    stream.flush().await?;
     let mut byte = [0];
     while stream.read(&mut byte).await? > 0 {}
     Ok(())

@@ -202,6 +202,7 @@ async fn say(
         let from = if late { due.as_nanos() as u64 } else { clock.now() };
         clock.said[at].store(from, Ordering::Relaxed);
         stream.write_all(&request).await?;
+        stream.flush().await?;
         inbox.clear();
         while answered(&inbox)?.is_none() {
             lean::more(&mut stream, &mut inbox).await?;

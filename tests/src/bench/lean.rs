@@ -50,6 +50,7 @@ pub async fn connect_plainly(address: SocketAddr, tls: &TlsConnector, client_id:
     body.extend(KEEP_ALIVE.to_be_bytes());
     string(&mut body, client_id);
     stream.write_all(&packet(0x10, &body)).await?;
+    stream.flush().await?;
     expect::<4>(&mut stream, |answer| answer == [0x20, 2, 0, 0]).await?;
     Ok(stream)
 }
@@ -58,6 +59,7 @@ pub async fn connect_plainly(address: SocketAddr, tls: &TlsConnector, client_id:
 pub async fn connect(hub: &HubProcess, tls: &TlsConnector, n: usize) -> Outcome<Stream> {
     let mut stream = dial(hub.address, tls).await?;
     stream.write_all(&login(hub, n)?).await?;
+    stream.flush().await?;
     expect::<4>(&mut stream, |answer| answer == [0x20, 2, 0, 0]).await?;
     let filters =
         [Channel::TwinAnswers, Channel::Desired].map(|channel| mqtt::say_filter(&device(n), channel));
@@ -73,6 +75,7 @@ pub async fn subscribed(stream: &mut Stream, filters: &[String]) -> Outcome<()> 
         body.push(0);
     }
     stream.write_all(&packet(0x82, &body)).await?;
+    stream.flush().await?;
     let mut answer = vec![0; 4 + filters.len()];
     stream.read_exact(&mut answer).await?;
     let granted = answer[0] == 0x90 && !answer[4..].contains(&0x80);

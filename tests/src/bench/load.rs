@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::{Outcome, lean};
+
+/// Longest wait for the answers that are on their way when a pass ends.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The length of the first answer in these bytes, once it is whole; an error if it is a refusal.
 pub type Answered = fn(&[u8]) -> Outcome<Option<usize>>;
@@ -47,7 +51,7 @@ pub async fn saturate_and<T>(
     let last = look(seconds)?;
     shared.stop.store(true, Ordering::Relaxed);
     let mut lanes = Vec::new();
-    while let Some(lane) = at_work.join_next().await {
+    while let Some(lane) = timeout(PATIENCE, at_work.join_next()).await.map_err(|_| "answers did not come")? {
         lanes.push(lane??);
     }
     Ok(((after - before) as f64 / seconds, lanes, [first, last]))
@@ -71,6 +75,7 @@ impl Lane {
                     next = (next + 1) % self.requests.len();
                 }
                 self.stream.write_all(&outbox).await?;
+                self.stream.flush().await?;
                 waiting += room;
             }
             if waiting == 0 {

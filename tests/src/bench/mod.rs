@@ -1,7 +1,7 @@
 //! Benchmarks: what the stack costs, next to its budgets.
 //!
-//! `cargo run --release -p tests --bin bench [-- [--quick] [--json FILE] [--markdown FILE] [--plots FOLDER] [NAME…]]` prints a table; names are those of
-//! the figures. `--quick` does the same with a hundredth of the work, in seconds. Each benchmark runs in a process of
+//! `cargo run --release -p tests --bin bench [-- [--quick] [--twins N] [--json FILE] [--markdown FILE] [--plots FOLDER] [NAME…]]` prints a table; names are those of
+//! the figures. `--quick` does the same with a hundredth of the work, in seconds; `--twins` takes so many where it is a million otherwise. Each benchmark runs in a process of
 //! its own and its hub in another, so that neither measures what an earlier one left behind. A figure is the median
 //! of several passes, shown with the smallest and the largest. Numbers never make it fail.
 //!
@@ -66,6 +66,8 @@ pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 pub struct Scale {
     /// A hundredth, in seconds.
     pub quick: bool,
+    /// Twins of the benchmarks that have a million of them otherwise.
+    pub twins: Option<usize>,
 }
 
 impl Scale {
@@ -122,8 +124,9 @@ pub fn main() -> ExitCode {
 const CHILD: &str = "one";
 
 fn child(arguments: &[String]) -> Outcome<()> {
-    let scale = Scale { quick: arguments.iter().any(|a| a == "--quick") };
     let at: usize = arguments.first().ok_or("which?")?.parse()?;
+    let twins = arguments.get(1).and_then(|twins| twins.parse().ok());
+    let scale = Scale { quick: arguments.iter().any(|a| a == "--quick"), twins };
     let figures = (BENCHMARKS.get(at).ok_or("no such benchmark")?.run)(scale)?;
     println!("{}", serde_json::Value::Array(figures.iter().map(Figure::to_json).collect()));
     Ok(())
@@ -131,12 +134,13 @@ fn child(arguments: &[String]) -> Outcome<()> {
 
 fn all(arguments: &[String]) -> Outcome<()> {
     allow_files();
-    let (mut quick, mut names) = (false, Vec::new());
+    let (mut quick, mut twins, mut names) = (false, None, Vec::new());
     let (mut file, mut markdown, mut plots) = (None, None, None);
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--quick" => quick = true,
+            "--twins" => twins = Some(rest.next().ok_or("--twins wants a number")?),
             "--json" => file = Some(rest.next().ok_or("--json wants a file")?),
             "--markdown" => markdown = Some(rest.next().ok_or("--markdown wants a file")?),
             "--plots" => plots = Some(rest.next().ok_or("--plots wants a folder")?),
@@ -151,7 +155,7 @@ fn all(arguments: &[String]) -> Outcome<()> {
     for (at, benchmark) in BENCHMARKS.iter().enumerate() {
         if names.is_empty() || names.iter().any(|name| benchmark.figures.contains(name)) {
             eprintln!("bench: {} …", benchmark.figures.join(", "));
-            figures.extend(in_a_child(at, quick)?);
+            figures.extend(in_a_child(at, quick, twins)?);
         }
     }
     print!("{}", figure::table(&figures));
@@ -182,9 +186,13 @@ fn allow_files() {
     }
 }
 
-fn in_a_child(at: usize, quick: bool) -> Outcome<Vec<Figure>> {
+fn in_a_child(at: usize, quick: bool, twins: Option<&String>) -> Outcome<Vec<Figure>> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args([CHILD, &at.to_string()]).args(quick.then_some("--quick")).stderr(Stdio::inherit());
+    command
+        .args([CHILD, &at.to_string()])
+        .args(twins)
+        .args(quick.then_some("--quick"))
+        .stderr(Stdio::inherit());
     let output = command.output()?;
     if !output.status.success() {
         return Err(format!("{} did not end well", BENCHMARKS[at].figures.join(", ")).into());

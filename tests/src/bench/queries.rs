@@ -357,6 +357,7 @@ async fn report(
             Said::Report { rid: Rid("1".into()), patch: Bytes::from(patch.to_string()), if_version: None };
         let publish = mqtt::say(&device(n), &said).ok_or("MQTT cannot say this")?;
         stream.write_all(&lean::publish(&publish.topic, &publish.payload)).await?;
+        stream.flush().await?;
         let length = loop {
             match lean::first(&inbox) {
                 Some(packet) => break packet.len(),

@@ -74,6 +74,7 @@ pub fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
 pub async fn ask(stream: &mut lean::Stream, request: &[u8], inbox: &mut Vec<u8>) -> Outcome<()> {
     inbox.clear();
     stream.write_all(request).await?;
+    stream.flush().await?;
     while answered(inbox)?.is_none() {
         lean::more(stream, inbox).await?;
     }

@@ -23,6 +23,7 @@ const WHAT: [[&str; 2]; 3] = [
 /// Runs it.
 pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
     let sizes = scale.pick([1_000, 10_000, 100_000, 1_000_000], [400, 700, 1_000, 2_000]);
+    let sizes = sizes.into_iter().filter(|size| scale.twins.is_none_or(|most| *size <= most));
     let pass = Duration::from_millis(scale.pick(2000, 200));
     let data = tempfile::tempdir()?;
     let mut hub = HubProcess::start(data.path())?;

@@ -27,7 +27,7 @@ const RESTART: f64 = 15.0;
 
 /// Runs it.
 pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
-    let count = scale.pick(1_000_000, 10_000);
+    let count = scale.twins.unwrap_or(scale.pick(1_000_000, 10_000));
     let data = tempfile::tempdir()?;
     let mut hub = HubProcess::start(data.path())?;
     let empty = hub.resident()?;
