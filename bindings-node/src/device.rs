@@ -137,9 +137,7 @@ impl NativeDevice {
     pub fn report(&self, to: u32, patch: String) {
         self.ask(to, move |handle| async move {
             let patch: Value = serde_json::from_str(&patch).map_err(|e| {
-                // Not the parser's own message: it can repeat the patch.
-                let (line, column) = (e.line(), e.column());
-                Error::invalid(format!("the patch is no JSON at line {line} column {column}"))
+                Error::invalid(format!("the patch {} at column {} of its JSON", complaint(&e), e.column()))
             })?;
             on!(&handle, c => c.report(&patch).await).map(|reported| reported.version.into())
         });
@@ -233,6 +231,18 @@ impl NativeDevice {
                 }));
             }
         }
+    }
+}
+
+/// What is wrong with JSON that `JSON.stringify` made; not the parser's own message, which can repeat the patch.
+fn complaint(error: &serde_json::Error) -> &'static str {
+    let text = error.to_string();
+    if text.starts_with("recursion limit") {
+        "is nested too deep"
+    } else if text.contains("surrogate") || text.contains("hex escape") {
+        "has half a character (a lone surrogate)"
+    } else {
+        "is no JSON"
     }
 }
 

@@ -24,6 +24,8 @@ const lazy = {
 const MAX_KEEP_ALIVE = 1177;
 /** Attempts for which a retry policy is asked ahead; the last delay counts for all that follow. */
 const PLANNED_ATTEMPTS = 16;
+/** What JSON is, by its first character; a number is the rest. */
+const KINDS = { '[': 'an array', '"': 'a text', n: 'null', t: 'a boolean', f: 'a boolean' };
 /** What `setOptions` keeps for connections. */
 const CONNECTION_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'keepalive', 'productInfo', 'modelId'];
 
@@ -83,6 +85,10 @@ class SessionTransport extends EventEmitter {
   updateTwinReportedProperties(patch, callback) {
     const text = JSON.stringify(patch);
     if (text === undefined) throw new TypeError(`a patch of reported properties is an object, not ${typeof patch}`);
+    if (text[0] !== '{') {
+      const what = KINDS[text[0]] ?? 'a number';
+      return process.nextTick(callback, new errors.ArgumentError(`a patch of reported properties is an object; as JSON this is ${what}`));
+    }
     this._with(callback, (session) => {
       session.native.report(text, (error) => (error ? callback(error) : callback(null)));
     });
