@@ -13,8 +13,8 @@ use super::memory::{Handle, Memory};
 use crate::domain::{Indexed, Record, Row};
 use crate::index::{Builder, Change, Facts, Group, Index, Leaves, Plan};
 
-/// The indexes. A plan holds one for reading, a few milliseconds over a million twins; the writer holds it for the time
-/// of one batch.
+/// The indexes. A plan holds one for reading, a few milliseconds over a million twins; the writer holds it for some
+/// milliseconds at most, for [`ROWS_AT_A_TIME`] of a batch's changes.
 #[derive(Default)]
 pub(super) struct Indexes {
     devices: RwLock<Index>,
@@ -30,8 +30,12 @@ pub(super) struct Changed {
 }
 
 impl Indexes {
-    /// Tells of what the writer has installed and removed, in that order.
+    /// Tells of what the writer has removed and installed, in that order.
     pub(super) fn update(&self, changed: &[Changed]) {
+        changed.chunks(ROWS_AT_A_TIME).for_each(|changed| self.update_some(changed));
+    }
+
+    fn update_some(&self, changed: &[Changed]) {
         for is_module in [false, true] {
             let index = if is_module { &self.modules } else { &self.devices };
             let rows: Vec<_> = changed
@@ -164,7 +168,8 @@ impl Lookup for KeysOf<'_> {
     }
 }
 
-/// Rows that are indexed at a time: enough that each path's work is done in one go, few enough to stay in a cache.
+/// Rows that are indexed at a time: enough that each path's work is done in one go, few enough to stay in a cache and to
+/// keep no query waiting.
 const ROWS_AT_A_TIME: usize = 1024;
 
 fn fill(builder: &mut Builder, memory: &Memory, modules: bool) {
