@@ -20,6 +20,8 @@
 //! What a kill may cost: nothing that was acknowledged. `lastActivityTime` and `connectionStateUpdatedTime` are
 //! written once a minute and at an orderly stop, so a kill forgets at most a minute of them; a kept MQTT session is
 //! durable from its first subscription on.
+//!
+//! What it costs, and where the time goes: `docs/performance.md`, "The engine".
 
 mod attachment;
 mod faults;
