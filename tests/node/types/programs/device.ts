@@ -28,6 +28,11 @@ async function life(): Promise<void> {
   const policy: RetryPolicy = new ExponentialBackOffWithJitter();
   client.setRetryPolicy(policy);
   client.setRetryPolicy(new NoRetry());
+  const own: RetryPolicy = {
+    shouldRetry: (err: Error) => err.name === 'NotConnectedError',
+    nextRetryTimeout: (retryCount: number, isThrottled: boolean) => (retryCount > 5 ? -1 : isThrottled ? 10000 : 100),
+  };
+  client.setRetryPolicy(own);
   client.updateSharedAccessSignature('s', (err?: Error, result?: results.SharedAccessSignatureUpdated) =>
     console.log(err, result?.needToReconnect));
   const closed: results.Disconnected = await client.close();
