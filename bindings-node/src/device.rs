@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use twin_device::{
     Builder, Client, Credential, DesiredChange, Device, DeviceId, Error, HostName, Key, Module, ModuleId,
-    Object, Properties, Result, SasToken, State, Subscription, Timestamp, Transport,
+    Object, Properties, ReceivePolicy, Result, SasToken, State, Subscription, Timestamp, Transport, When,
 };
 
 use crate::mailbox::{Letter, Mailbox};
@@ -38,7 +38,7 @@ pub struct DeviceSpec {
     pub policy: Option<String>,
     /// A given token.
     pub token: Option<String>,
-    /// `Mqtt`, `MqttWs`, `Amqp` or `AmqpWs`.
+    /// `Mqtt`, `MqttWs`, `Amqp`, `AmqpWs` or `Http`.
     pub protocol: String,
     /// Who made the client, and what its user adds.
     pub product_info: Option<String>,
@@ -52,7 +52,7 @@ pub struct DeviceSpec {
     pub operation_timeout: Option<f64>,
 }
 
-enum Handle {
+pub(crate) enum Handle {
     Device(Client<Device>),
     Module(Client<Module>),
 }
@@ -61,11 +61,12 @@ enum Handle {
 macro_rules! on {
     ($handle:expr, $client:ident => $call:expr) => {
         match $handle {
-            Handle::Device($client) => $call,
-            Handle::Module($client) => $call,
+            $crate::device::Handle::Device($client) => $call,
+            $crate::device::Handle::Module($client) => $call,
         }
     };
 }
+pub(crate) use on;
 
 impl Clone for Handle {
     fn clone(&self) -> Self {
@@ -79,14 +80,16 @@ impl Clone for Handle {
 /// One session. Its events are letters to `id`: `{"state":…}`, `{"desired":…}`, `{"expiring":…}`.
 #[napi]
 pub struct NativeDevice {
-    client: Result<Handle>,
-    mailbox: Mailbox,
+    pub(crate) client: Result<Handle>,
+    pub(crate) mailbox: Mailbox,
     rules: Rules,
-    id: u32,
+    pub(crate) id: u32,
     /// To the client's [`Desk`].
     work: Mutex<Option<mpsc::UnboundedSender<Work>>>,
     /// Reads the desired changes, if they are wanted.
     pump: Mutex<Option<JoinHandle<()>>>,
+    /// Reads the messages, if they are wanted.
+    mail: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[napi]
@@ -103,6 +106,7 @@ impl NativeDevice {
             id,
             work: Mutex::default(),
             pump: Mutex::new(None),
+            mail: Mutex::new(None),
         }
     }
 
@@ -172,10 +176,11 @@ impl NativeDevice {
     }
 
     fn stop_pump(&self, next: Option<JoinHandle<()>>) {
-        let mut pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(old) = std::mem::replace(&mut *pump, next) {
-            old.abort();
-        }
+        replace(&self.pump, next);
+    }
+
+    pub(crate) fn set_mail(&self, next: Option<JoinHandle<()>>) {
+        replace(&self.mail, next);
     }
 
     /// Replaces the given token.
@@ -195,7 +200,7 @@ impl NativeDevice {
     }
 
     /// To the client's task, which is started by the first request.
-    fn work_of(&self, handle: &Handle) -> mpsc::UnboundedSender<Work> {
+    pub(crate) fn work_of(&self, handle: &Handle) -> mpsc::UnboundedSender<Work> {
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = work.get_or_insert_with(|| {
             // Bounded by what JavaScript asks for.
@@ -208,7 +213,7 @@ impl NativeDevice {
         queue.clone()
     }
 
-    fn ask<F: Future<Output = Result<Value>> + Send>(
+    pub(crate) fn ask<F: Future<Output = Result<Value>> + Send>(
         &self,
         to: u32,
         request: impl FnOnce(Handle) -> F + Send + 'static,
@@ -246,8 +251,16 @@ fn complaint(error: &serde_json::Error) -> &'static str {
     }
 }
 
+/// Ends what reads a stream, and puts another in its place.
+fn replace(place: &Mutex<Option<JoinHandle<()>>>, next: Option<JoinHandle<()>>) {
+    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(old) = std::mem::replace(&mut *place, next) {
+        old.abort();
+    }
+}
+
 /// One request; ends with whom its letter is for, and the letter.
-type Work = Pin<Box<dyn Future<Output = (u32, String)> + Send>>;
+pub(crate) type Work = Pin<Box<dyn Future<Output = (u32, String)> + Send>>;
 
 /// What the task of a client has.
 struct Desk {
@@ -324,6 +337,8 @@ fn configure<K: twin_device::Kind>(
 ) -> Result<Builder<K>> {
     builder = builder.options(options.translate()?).retry(rules.policy());
     builder = builder.transport(transport(&spec.protocol)?);
+    // Over HTTPS JavaScript says when: its policies can change, and know the time zone.
+    builder = builder.receive_policy(ReceivePolicy::new(When::Manual)?);
     if let Some(gateway) = spec.gateway {
         builder = builder.gateway(HostName::new(gateway)?);
     }
@@ -351,6 +366,7 @@ fn transport(name: &str) -> Result<Transport> {
         "MqttWs" => Transport::MqttWs,
         "Amqp" => Transport::Amqp,
         "AmqpWs" => Transport::AmqpWs,
+        "Http" => Transport::Http,
         _ => return Err(Error::invalid(format!("there is no transport '{name}'"))),
     })
 }

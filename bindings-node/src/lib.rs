@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `mailbox` | letters to JavaScript: one thread-safe function for each isolate |
 //! | `device` | a device's or module's session |
+//! | `messages` | its telemetry, and messages from the cloud |
 //! | `rest` | requests of backends |
 //! | `options` | how connections are made |
 //! | `retry` | the retry policy that JavaScript chose |
@@ -16,6 +17,7 @@
 
 mod device;
 mod mailbox;
+mod messages;
 mod options;
 mod outcome;
 mod rest;

@@ -102,6 +102,7 @@ scenarios! {
     common
     device
     life
+    messages
     seams
 }
 
@@ -205,6 +206,7 @@ async fn the_packages_install_by_path_and_from_tarballs() {
         "azure-iot-device",
         "azure-iot-device-mqtt",
         "azure-iot-device-amqp",
+        "azure-iot-device-http",
         "azure-iothub",
     ];
     let packages = addon::folder().join("packages");

@@ -113,6 +113,21 @@ declare abstract class InternalClient extends EventEmitter {
   /** Disconnects; no event tells. */
   close(closeCallback: Callback<results.Disconnected>): void;
   close(): Promise<results.Disconnected>;
+  /** Sends telemetry. */
+  sendEvent(message: Message, sendEventCallback: Callback<results.MessageEnqueued>): void;
+  sendEvent(message: Message): Promise<results.MessageEnqueued>;
+  /** Sends several messages in one request, over HTTPS alone. */
+  sendEventBatch(messages: Message[], sendEventBatchCallback: Callback<results.MessageEnqueued>): void;
+  sendEventBatch(messages: Message[]): Promise<results.MessageEnqueued>;
+  /** Done with a message from the cloud. */
+  complete(message: Message, completeCallback: Callback<results.MessageCompleted>): void;
+  complete(message: Message): Promise<results.MessageCompleted>;
+  /** A message is not wanted; not over MQTT. */
+  reject(message: Message, rejectCallback: Callback<results.MessageRejected>): void;
+  reject(message: Message): Promise<results.MessageRejected>;
+  /** A message shall come again; not over MQTT. */
+  abandon(message: Message, abandonCallback: Callback<results.MessageAbandoned>): void;
+  abandon(message: Message): Promise<results.MessageAbandoned>;
   /** Reads the twin; always the same object. */
   getTwin<Desired = Document, Reported = Document>(done: Callback<Twin<Desired, Reported>>): void;
   getTwin<Desired = Document, Reported = Document>(): Promise<Twin<Desired, Reported>>;
@@ -129,7 +144,7 @@ declare abstract class InternalClient extends EventEmitter {
   ): void;
 }
 
-/** A device. Events: `connect`, `disconnect` (a `results.Disconnected`), `error`. */
+/** A device. Events: `connect`, `disconnect` (a `results.Disconnected`), `error`, `message` (a `Message` from the cloud). */
 export class Client extends InternalClient {
   constructor(transport: DeviceTransport, connStr?: string);
   static fromConnectionString(connStr: string, transportCtor: any): Client;

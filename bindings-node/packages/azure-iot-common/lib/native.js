@@ -18,8 +18,12 @@ const EXPORTS = {
       twin: [],
       report: ['string'],
       updateToken: ['string'],
+      send: ['string'],
+      sendBatch: ['string'],
+      settle: ['string', 'string'],
+      receive: ['boolean'],
     },
-    direct: { watch: [], unwatch: [], setRetry: ['object', 'object', 'object'] },
+    direct: { watch: [], unwatch: [], subscribe: [], unsubscribe: [], setRetry: ['object', 'object', 'object'] },
   },
 };
 
@@ -76,6 +80,7 @@ function wrapAll(addon) {
   for (const [name, shape] of Object.entries(EXPORTS)) {
     wrapped[name] = wrapClass(name, addon[name], shape);
   }
+  wrapped.nextTime = addon.NativeDevice.nextTime;
   return wrapped;
 }
 
@@ -192,6 +197,8 @@ function construct(name, args, options) {
 module.exports = {
   native,
   construct,
+  /** When a cron expression fits next, in milliseconds since 1970; undefined: never, or it is none. */
+  nextTime: (cron, after, offsetMinutes) => native().nextTime(cron, after, offsetMinutes) ?? undefined,
   hold,
   release,
   toError,

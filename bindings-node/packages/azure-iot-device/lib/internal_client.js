@@ -76,6 +76,40 @@ class InternalClient extends EventEmitter {
     }, callback);
   }
 
+  sendEvent(message, callback) {
+    return this._operate('sendEvent', (end) => this._transport.sendEvent(message, end), callback);
+  }
+
+  /** In one request over HTTPS; over MQTT and AMQP not implemented, as in the official package. */
+  sendEventBatch(messages, callback) {
+    return this._operate('sendEventBatch', (end) => this._transport.sendEventBatch(messages, end), callback);
+  }
+
+  complete(message, callback) {
+    return this._settle('complete', message, callback);
+  }
+
+  reject(message, callback) {
+    return this._settle('reject', message, callback);
+  }
+
+  abandon(message, callback) {
+    return this._settle('abandon', message, callback);
+  }
+
+  _settle(how, message, callback) {
+    return callbackToPromise((done) => {
+      if (!message) throw new ReferenceError(`message is '${message}'`);
+      this._retry(how, (end) => this._transport[how](message, end), (error, result) => done(error, result));
+    }, callback);
+  }
+
+  _operate(name, operation, callback) {
+    return callbackToPromise((done) => {
+      this._retry(name, operation, (error, result) => done(error, result));
+    }, callback);
+  }
+
   getTwin(callback) {
     return callbackToPromise((done) => {
       this._twin ??= new Twin(this._transport, this._retryPolicy, this._maxOperationTimeout);

@@ -7,6 +7,7 @@ const { AuthenticationType, errors, results } = require('azure-iot-common');
 const debug = require('azure-iot-common/lib/debug.js')('azure-iot-device:Session');
 const { platformString } = require('azure-iot-common/lib/platform.js');
 const { diff, merge } = require('./merge.js');
+const { fromNative, toNative } = require('./messages.js');
 const { SharedAccessKeyAuthenticationProvider } = require('./providers.js');
 const { name, version } = require('../package.json');
 
@@ -39,6 +40,7 @@ class SessionTransport extends EventEmitter {
     this._retry = { policy: () => undefined, limit: () => undefined };
     /** Who waits for desired changes to be heard; undefined: nobody wants them. */
     this._watchers = undefined;
+    this._wantsMessages = false;
     if (authenticationProvider.type === AuthenticationType.Token) {
       authenticationProvider.on('newTokenAvailable', (credentials) => this._newToken(credentials));
       authenticationProvider.on('error', (error) => this.emit('disconnect', error));
@@ -102,6 +104,54 @@ class SessionTransport extends EventEmitter {
   disableTwinDesiredPropertiesUpdates(callback) {
     this._watchers = undefined;
     this._session?.unwatch();
+    callback(null);
+  }
+
+  sendEvent(message, callback) {
+    const text = JSON.stringify(toNative(message));
+    this._with(callback, (session) => session.native.send(text, enqueued(callback)));
+  }
+
+  sendEventBatch() {
+    throw new errors.NotImplementedError(`${this._protocol} Transport does not support batching yet`);
+  }
+
+  _sendBatch(messages, callback) {
+    const text = JSON.stringify(messages.map((message) => toNative(message)));
+    this._with(callback, (session) => session.native.sendBatch(text, enqueued(callback)));
+  }
+
+  complete(message, callback) {
+    this._settle(message, 'complete', results.MessageCompleted, callback);
+  }
+
+  reject(message, callback) {
+    this._settle(message, 'reject', results.MessageRejected, callback);
+  }
+
+  abandon(message, callback) {
+    this._settle(message, 'abandon', results.MessageAbandoned, callback);
+  }
+
+  _settle(message, how, Result, callback) {
+    if (!message) throw new ReferenceError('Invalid message object.');
+    const done = callback ?? (() => {});
+    this._with(done, (session) => {
+      session.native.settle(String(message.lockToken ?? ''), how, (error) => (error ? done(error) : done(null, new Result())));
+    });
+  }
+
+  enableC2D(callback) {
+    this._wantsMessages = true;
+    this._with(callback, (session) => {
+      session.subscribe();
+      callback(null);
+    });
+  }
+
+  disableC2D(callback) {
+    this._wantsMessages = false;
+    this._session?.unsubscribe();
     callback(null);
   }
 
@@ -171,6 +221,7 @@ class SessionTransport extends EventEmitter {
         return process.nextTick(callback, problem);
       }
       if (this._watchers) this._session.watch();
+      if (this._wantsMessages) this._session.subscribe();
       this._session.use(use);
     });
   }
@@ -211,6 +262,7 @@ class Session {
     /** The desired section as last heard of, with its `$version`. */
     this.desired = undefined;
     this.watching = false;
+    this.subscribed = false;
     this.label = `${spec.deviceId}${spec.moduleId ? `/${spec.moduleId}` : ''}@${spec.host}`;
     const { agent, keepalive, ...tls } = transport._options;
     const keepAlive = keepalive === undefined ? undefined : Math.min(keepalive || MAX_KEEP_ALIVE, MAX_KEEP_ALIVE);
@@ -256,6 +308,7 @@ class Session {
   hear(event) {
     if (event.state) this.hearState(event.state);
     else if (event.desired) this.hearDesired(event.desired);
+    else if (event.message) this.hearMessage(event.message);
     else if (event.expiring) debug(`${this.label}: the given token ends at ${event.expiring}`);
   }
 
@@ -294,6 +347,30 @@ class Session {
   unwatch() {
     this.watching = false;
     this.native.unwatch();
+  }
+
+  subscribe() {
+    if (this.subscribed) return;
+    this.subscribed = true;
+    this.native.subscribe();
+  }
+
+  unsubscribe() {
+    if (!this.subscribed) return;
+    this.subscribed = false;
+    this.native.unsubscribe();
+  }
+
+  hearMessage(heard) {
+    if (heard.end !== undefined) {
+      this.subscribed = false;
+      if (heard.end && !this.closing) debug(`${this.label}: no messages any more: ${heard.end.message}`);
+      return;
+    }
+    // A letter that was on its way when nobody wanted more.
+    if (!this.subscribed) return;
+    this.transport.emit('message', fromNative(heard, this.transport._propertyPrefix));
+    this.transport._delivered?.(heard.lockToken);
   }
 
   hearDesired({ whole, patch, end }) {
@@ -348,6 +425,11 @@ class Session {
     if (this.transport._session === this) this.transport._session = undefined;
     debug(`${this.label}: closed`);
   }
+}
+
+/** Ends an operation that sends. */
+function enqueued(callback) {
+  return (error) => (error ? callback(error) : callback(null, new results.MessageEnqueued()));
 }
 
 function structuredCopy(json) {

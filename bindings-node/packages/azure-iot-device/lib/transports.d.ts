@@ -1,6 +1,6 @@
 /// <reference types="node" />
 import { EventEmitter } from 'events';
-import { AuthenticationProvider } from 'azure-iot-common';
+import { AuthenticationProvider, Message, results } from 'azure-iot-common';
 import { DeviceClientOptions, DeviceTransport } from 'azure-iot-device';
 
 declare abstract class SessionTransport extends EventEmitter implements DeviceTransport {
@@ -9,6 +9,13 @@ declare abstract class SessionTransport extends EventEmitter implements DeviceTr
   disconnect(done?: (err?: Error, result?: any) => void): void;
   updateSharedAccessSignature(sharedAccessSignature: string, done: (err?: Error, result?: any) => void): void;
   setOptions(options: DeviceClientOptions, done?: (err?: Error, result?: any) => void): void;
+  sendEvent(message: Message, done: (err?: Error, result?: results.MessageEnqueued) => void): void;
+  sendEventBatch(messages: Message[], done: (err?: Error, result?: results.MessageEnqueued) => void): void;
+  complete(message: Message, done: (err?: Error, result?: results.MessageCompleted) => void): void;
+  reject(message: Message, done: (err?: Error, result?: results.MessageRejected) => void): void;
+  abandon(message: Message, done: (err?: Error, result?: results.MessageAbandoned) => void): void;
+  enableC2D(callback: (err?: Error) => void): void;
+  disableC2D(callback: (err?: Error) => void): void;
   getTwin(callback: (err?: Error, twin?: any) => void): void;
   updateTwinReportedProperties(patch: any, callback: (err?: Error) => void): void;
   enableTwinDesiredPropertiesUpdates(callback: (err?: Error) => void): void;
@@ -26,5 +33,11 @@ export class Amqp extends SessionTransport {}
 
 /** AMQP 1.0 over a secure WebSocket, port 443. */
 export class AmqpWs extends Amqp {}
+
+/** HTTPS, port 443: telemetry and messages, no twins. */
+export class Http extends SessionTransport {
+  /** Asks for messages now, whatever the receive policy says. */
+  receive(): void;
+}
 
 export {};

@@ -2,10 +2,24 @@
 // The transports over a native session. The packages azure-iot-device-mqtt and azure-iot-device-amqp are their doors; they live
 // here because the documented sample takes `Amqp` from the MQTT package too, and it shall be the same class.
 
+const { errors, results } = require('azure-iot-common');
 const { SessionTransport } = require('./session_transport.js');
 
 /** MQTT over TLS, port 8883 unless the host name has another. */
 class Mqtt extends SessionTransport {
+  /** Done as soon as the listeners were called (`_delivered`): the official package leaves nothing to complete either. */
+  complete(_message, callback) {
+    callback(null, new results.MessageCompleted());
+  }
+  reject() {
+    throw new errors.NotImplementedError('the MQTT transport does not support rejecting messages.');
+  }
+  abandon() {
+    throw new errors.NotImplementedError('The MQTT transport does not support abandoning messages.');
+  }
+  _delivered(lockToken) {
+    this._session?.native.settle(lockToken, 'complete', () => {});
+  }
   get _protocol() {
     return 'Mqtt';
   }
