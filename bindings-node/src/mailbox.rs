@@ -9,9 +9,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{Env, Function};
+use napi::bindgen_prelude::{Env, Function, Latin1String};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Result, Status};
+use napi::{Either, Result, Status};
 use napi_derive::napi;
 use tokio::sync::Notify;
 
@@ -22,14 +22,14 @@ const ROOM: usize = 1024;
 type Bell = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// What arrived.
-#[napi(object)]
+#[napi(object, object_from_js = false)]
 pub struct Letter {
     /// Whom it is for: the number that JavaScript gave the request or the client.
     pub to: u32,
     /// JSON: an outcome, or an event of a client.
     pub text: String,
     /// The body of an answer, as it came.
-    pub body: Option<String>,
+    pub body: Option<Either<Latin1String, String>>,
 }
 
 #[derive(Default)]

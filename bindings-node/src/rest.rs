@@ -1,5 +1,7 @@
 //! Requests of backends, as JavaScript spelled them.
 
+use napi::Either;
+use napi::bindgen_prelude::Latin1String;
 use napi_derive::napi;
 use serde_json::json;
 use twin_service::{Error, RestAnswer, RestClient};
@@ -46,16 +48,23 @@ impl NativeRest {
             headers.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
         runtime().spawn(async move {
             match client.send(&method, &target, &headers, body).await {
-                Ok(answer) => mailbox.post(letter(to, &answer)),
+                Ok(answer) => mailbox.post(letter(to, answer)),
                 Err(error) => mailbox.answer(to, outcome(Err(error))),
             }
         });
     }
 }
 
-fn letter(to: u32, answer: &RestAnswer) -> Letter {
+fn letter(to: u32, answer: RestAnswer) -> Letter {
     let headers: Vec<&str> =
         answer.headers.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
     let text = outcome(Ok(json!({ "status": answer.status, "headers": headers })));
-    Letter { to, text, body: Some(String::from_utf8_lossy(&answer.body).into_owned()) }
+    Letter { to, text, body: Some(body(answer.body.into())) }
+}
+
+/// The body as text. JavaScript takes ASCII over as it is; everything else it has to decode.
+fn body(bytes: Vec<u8>) -> Either<Latin1String, String> {
+    let text =
+        String::from_utf8(bytes).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
+    if text.is_ascii() { Either::A(text.into()) } else { Either::B(text) }
 }

@@ -16,6 +16,8 @@ use crate::{Options, tls};
 
 /// Largest answer that is read, in bytes: 1,000 twins of 64 KB each, far more than a page ordinarily has.
 pub const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
+/// Most memory taken for an answer before it is there, in bytes.
+const MAX_PROMISED_BYTES: usize = 1024 * 1024;
 /// Most idle connections kept per hub.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 /// How long an idle connection is kept. Shorter than the hub's own limit, so that a request rarely meets a
@@ -149,10 +151,12 @@ impl HttpClient {
             .with_status(status)
             .with_delivery(Delivery::Unknown)
         };
-        if answer.content_length().is_some_and(|n| n > MAX_RESPONSE_BYTES as u64) {
+        let announced = answer.content_length().unwrap_or(0);
+        if announced > MAX_RESPONSE_BYTES as u64 {
             return Err(too_large());
         }
-        let mut body = BytesMut::new();
+        // In one piece where its size is told, but not on a promise alone: a small answer must not cost a large buffer.
+        let mut body = BytesMut::with_capacity((announced as usize).min(MAX_PROMISED_BYTES));
         while let Some(chunk) = answer.chunk().await.map_err(|e| self.classify(e))? {
             if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
                 return Err(too_large());

@@ -174,13 +174,15 @@ function deliver() {
   handOut();
 }
 
-/** Keeps the process alive until as many calls of `release`. */
+/** Keeps the process alive until as many calls of `release`. One timer for all times: making one costs as much as a request. */
 function hold() {
-  if (held++ === 0) holding = setInterval(() => {}, HOLD_MS);
+  if (held++ > 0) return;
+  if (holding) holding.ref();
+  else holding = setInterval(() => {}, HOLD_MS);
 }
 
 function release() {
-  if (--held === 0) clearInterval(holding);
+  if (--held === 0) holding.unref();
 }
 
 /** An instance of an exported class, with connection options as its last argument. */

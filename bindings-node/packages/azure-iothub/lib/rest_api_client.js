@@ -14,8 +14,14 @@ const USER_AGENT = `${name}/${version}`;
 /** How long before its end a token of Microsoft Entra ID is replaced, in ms. */
 const RENEW_BEFORE_MS = 9 * 60 * 1000;
 
+/** How long a signature is used again: the time in a token is in seconds. */
+const SIGN_EVERY_MS = 1000;
+
 /** What Node refuses in the value of a header. */
 const UNSAYABLE = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Loaded when first needed: most of what it brings is not. */
+let randomUUID;
 
 class RestApiClient {
   // Private, so that nothing prints a key.
@@ -23,6 +29,7 @@ class RestApiClient {
   #options = {};
   #native;
   #accessToken;
+  #signed = { at: -Infinity };
 
   constructor(config) {
     this.#config = config;
@@ -44,6 +51,7 @@ class RestApiClient {
       throw new ReferenceError(`sharedAccessSignature cannot be '${sharedAccessSignature}'`);
     }
     this.#config = { ...this.#config, sharedAccessSignature };
+    this.#signed = { at: -Infinity };
   }
 
   /** `ca`: trusted in place of the usual certificates. `http.agent`: only its proxy, if it names one, is used. */
@@ -54,18 +62,18 @@ class RestApiClient {
 
   #send(method, path, headers, token, body, done) {
     headers.Authorization = token;
-    headers['Request-Id'] = require('node:crypto').randomUUID();
+    headers['Request-Id'] = (randomUUID ??= require('node:crypto').randomUUID)();
     headers['User-Agent'] = USER_AGENT;
     const flat = [];
-    for (const [header, value] of Object.entries(headers)) {
-      const said = String(value);
+    for (const header of Object.keys(headers)) {
+      const said = String(headers[header]);
       if (UNSAYABLE.test(said)) throw unsayable(header);
       flat.push(header, said);
     }
     // Bodies are left out: those of identities have keys in them.
-    debug(`${method} ${path} at ${this.#config.host}, ${body.length} characters`);
+    if (debug.enabled) debug(`${method} ${path} at ${this.#config.host}, ${body.length} characters`);
     this.#connection().send(method, path, flat, body, (err, answer, answerBody) => {
-      debug(`${method} ${path}: ${err ?? answer.status}`);
+      if (debug.enabled) debug(`${method} ${path}: ${err ?? answer.status}`);
       if (err) return done(hungUp(err));
       const response = new Response(answer.status, answer.headers, answerBody);
       if (answer.status >= 300) return done(refusal(response, answerBody));
@@ -87,7 +95,10 @@ class RestApiClient {
 
   #token() {
     const given = this.#config.sharedAccessSignature;
-    return typeof given === 'string' ? given : given.extend(anHourFromNow());
+    if (typeof given === 'string') return given;
+    const at = performance.now();
+    if (at - this.#signed.at >= SIGN_EVERY_MS) this.#signed = { at, token: given.extend(anHourFromNow()) };
+    return this.#signed.token;
   }
 
   async #bearer() {
