@@ -1,11 +1,9 @@
 //! A device's or module's session, as JavaScript holds it.
 
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use napi_derive::napi;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -15,6 +13,7 @@ use twin_device::{
     Object, Properties, ReceivePolicy, Result, SasToken, State, Subscription, Timestamp, Transport, When,
 };
 
+use crate::errand;
 use crate::mailbox::{Letter, Mailbox};
 use crate::options::ConnectionOptions;
 use crate::outcome::{failure, outcome};
@@ -85,7 +84,7 @@ pub struct NativeDevice {
     rules: Rules,
     pub(crate) id: u32,
     /// To the client's [`Desk`].
-    work: Mutex<Option<mpsc::UnboundedSender<Work>>>,
+    answers: Mutex<Option<mpsc::UnboundedSender<Answer>>>,
     /// Reads the desired changes, if they are wanted.
     pump: Mutex<Option<JoinHandle<()>>>,
     /// Reads the messages, if they are wanted.
@@ -104,7 +103,7 @@ impl NativeDevice {
             mailbox: mailbox.clone(),
             rules,
             id,
-            work: Mutex::default(),
+            answers: Mutex::default(),
             pump: Mutex::new(None),
             mail: Mutex::new(None),
         }
@@ -155,7 +154,7 @@ impl NativeDevice {
             let text = json!({ "desired": { "end": error } }).to_string();
             return self.mailbox.post(Letter { to: self.id, text, body: None });
         };
-        drop(self.work_of(handle));
+        drop(self.answers_of(handle));
         // The first request runs the client's task, which wants a runtime.
         let _runtime = runtime().enter();
         let changes = on!(handle, c => c.desired());
@@ -199,15 +198,15 @@ impl NativeDevice {
         self.rules.set(kinds, &delays, &throttled_delays);
     }
 
-    /// To the client's task, which is started by the first request.
-    pub(crate) fn work_of(&self, handle: &Handle) -> mpsc::UnboundedSender<Work> {
-        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = work.get_or_insert_with(|| {
+    /// To the client's desk, which is opened by the first request.
+    pub(crate) fn answers_of(&self, handle: &Handle) -> mpsc::UnboundedSender<Answer> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = answers.get_or_insert_with(|| {
             // Bounded by what JavaScript asks for.
-            let (queue, requests) = mpsc::unbounded_channel();
+            let (queue, answers) = mpsc::unbounded_channel();
             let (states, expiring) = on!(handle, c => (c.states(), c.token_expiring()));
             let desk = Desk { mailbox: self.mailbox.clone(), id: self.id, states, expiring };
-            runtime().spawn(desk.drive(requests));
+            runtime().spawn(desk.tell_all(answers));
             queue
         });
         queue.clone()
@@ -229,10 +228,13 @@ impl NativeDevice {
         match &self.client {
             Err(error) => self.mailbox.answer(to, outcome(Err(error.clone()))),
             Ok(handle) => {
-                let (work, handle) = (self.work_of(handle), handle.clone());
-                // The other end lives as long as this one.
-                let _ = work.send(Box::pin(async move {
-                    (to, request(handle).await.unwrap_or_else(|error| outcome(Err(error))))
+                let (answers, handle) = (self.answers_of(handle), handle.clone());
+                // Begun here, so that requests reach the client in the order in which JavaScript makes them: the older of
+                // two reports must not win.
+                errand::begin(Box::pin(async move {
+                    let text = request(handle).await.unwrap_or_else(|error| outcome(Err(error)));
+                    // The other end lives as long as this one.
+                    let _ = answers.send((to, text));
                 }));
             }
         }
@@ -259,10 +261,10 @@ fn replace(place: &Mutex<Option<JoinHandle<()>>>, next: Option<JoinHandle<()>>) 
     }
 }
 
-/// One request; ends with whom its letter is for, and the letter.
-pub(crate) type Work = Pin<Box<dyn Future<Output = (u32, String)> + Send>>;
+/// Whom a letter is for, and the letter.
+pub(crate) type Answer = (u32, String);
 
-/// What the task of a client has.
+/// What tells JavaScript of a client.
 struct Desk {
     mailbox: Mailbox,
     id: u32,
@@ -271,29 +273,22 @@ struct Desk {
 }
 
 impl Desk {
-    /// Runs a client's requests: one task for all, so that they begin in the order in which JavaScript made them and end in
-    /// the order in which the hub answers. Tasks of their own would overtake each other, and the older of two reports could
-    /// win. Events of the connection go the same way, so that JavaScript hears of its end before it hears of the requests
-    /// that failed for it.
-    async fn drive(mut self, mut requests: mpsc::UnboundedReceiver<Work>) {
-        let mut running = FuturesUnordered::new();
-        let mut more = true;
-        while more || !running.is_empty() {
+    /// One task for all that a client says. Answers come in the order in which the hub gave them, and events of the
+    /// connection go the same way, so that JavaScript hears of its end before it hears of the requests that failed for it.
+    async fn tell_all(mut self, mut answers: mpsc::UnboundedReceiver<Answer>) {
+        loop {
             tokio::select! {
                 biased;
                 Some(state) = self.states.next() => self.tell_state(state).await,
                 Some(at) = self.expiring.next() => self.tell(json!({ "expiring": at.to_string() })).await,
-                Some((to, text)) = running.next(), if !running.is_empty() => {
+                answer = answers.recv() => {
+                    let Some((to, text)) = answer else { return };
                     // The session tells a state before it answers for it.
                     while let Some(Some(state)) = self.states.next().now_or_never() {
                         self.tell_state(state).await;
                     }
                     self.mailbox.answer(to, text);
                 }
-                request = requests.recv(), if more => match request {
-                    Some(request) => running.push(request),
-                    None => more = false,
-                },
             }
         }
     }

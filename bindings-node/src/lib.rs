@@ -10,12 +10,14 @@
 //! | `mailbox` | letters to JavaScript: one thread-safe function for each isolate |
 //! | `device` | a device's or module's session |
 //! | `messages` | its telemetry, and messages from the cloud |
+//! | `errand` | requests that run where they are begun and answered |
 //! | `rest` | requests of backends |
 //! | `options` | how connections are made |
 //! | `retry` | the retry policy that JavaScript chose |
 //! | `outcome` | results as JSON |
 
 mod device;
+mod errand;
 mod mailbox;
 mod messages;
 mod options;

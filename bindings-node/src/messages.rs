@@ -112,7 +112,7 @@ impl NativeDevice {
             let error = self.client.as_ref().err().map(failure);
             return post(&self.mailbox, self.id, json!({ "end": error }));
         };
-        drop(self.work_of(handle));
+        drop(self.answers_of(handle));
         // The first request runs the client's task, which wants a runtime.
         let _runtime = runtime().enter();
         let messages = on!(handle, c => c.messages());

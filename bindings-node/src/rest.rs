@@ -1,7 +1,5 @@
 //! Requests of backends, as JavaScript spelled them.
 
-use napi::Either;
-use napi::bindgen_prelude::Latin1String;
 use napi_derive::napi;
 use serde_json::json;
 use twin_service::{Error, RestAnswer, RestClient};
@@ -59,12 +57,7 @@ fn letter(to: u32, answer: RestAnswer) -> Letter {
     let headers: Vec<&str> =
         answer.headers.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
     let text = outcome(Ok(json!({ "status": answer.status, "headers": headers })));
-    Letter { to, text, body: Some(body(answer.body.into())) }
-}
-
-/// The body as text. JavaScript takes ASCII over as it is; everything else it has to decode.
-fn body(bytes: Vec<u8>) -> Either<Latin1String, String> {
-    let text =
-        String::from_utf8(bytes).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
-    if text.is_ascii() { Either::A(text.into()) } else { Either::B(text) }
+    let body = String::from_utf8(answer.body.into())
+        .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
+    Letter { to, text, body: Some(body) }
 }

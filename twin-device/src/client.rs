@@ -533,7 +533,8 @@ impl<K: Kind> Client<K> {
             let runtime = runtime::Handle::try_current().map_err(|_| {
                 Error::invalid("a client must be used within a Tokio runtime: there is none on this thread")
             })?;
-            runtime.spawn(driver.take().ok_or_else(closed)?.run());
+            let (shared, driver) = (self.owner.shared.clone(), driver.take().ok_or_else(closed)?);
+            runtime.spawn(async move { shared.seat.work(Box::pin(driver.run())).await });
         }
         Ok(())
     }

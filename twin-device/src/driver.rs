@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::pending;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -91,11 +91,19 @@ impl Driver {
 
     /// Runs until the client is closed.
     pub(crate) async fn run(mut self) {
+        let mut alarm = pin!(sleep_until(self.epoch));
         while let Some(wake_at) = self.carry_out() {
+            self.shared.set_idle(self.replies.is_empty() && matches!(self.link, Link::Up(_)));
+            // One that rings too early does no harm, and moving it for each request costs more than the ring.
+            if let Some(at) = wake_at
+                && (alarm.is_elapsed() || at < alarm.deadline())
+            {
+                alarm.as_mut().reset(at);
+            }
             tokio::select! {
                 () = self.shared.rung() => self.read_letters(),
                 happened = self.link.next() => self.relay(happened),
-                () = until(wake_at) => self.session.handle_timeout(now(self.epoch)),
+                () = alarm.as_mut(), if wake_at.is_some() => self.session.handle_timeout(now(self.epoch)),
             }
         }
     }
@@ -291,13 +299,6 @@ impl Drop for Driver {
         self.shared.end();
         self.fan.end(None);
         self.mail.end(None);
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => pending().await,
     }
 }
 

@@ -53,6 +53,7 @@ mod mailbox;
 mod messages;
 mod pool;
 mod request;
+mod seat;
 mod shared;
 mod subscription;
 

@@ -1,8 +1,11 @@
 //! What the handles and the one task of a client share: a letter box, and the outlets that streams read from.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Poll;
 
 use tokio::sync::{Notify, oneshot};
 use twin_core::auth::SasToken;
@@ -10,6 +13,7 @@ use twin_core::session::{Answer, Command, DesiredChange, State, Ticket};
 use twin_core::{Delivery, Error, ErrorKind, Result, Timestamp};
 
 use crate::messages::Incoming;
+use crate::seat::Seat;
 use crate::subscription::Outlet;
 
 /// Most requests that wait for the task to take them, in letters; one more fails at once. The session has its own bound.
@@ -39,6 +43,11 @@ pub(crate) enum Letter {
 pub(crate) struct Shared {
     inner: Mutex<Inner>,
     bell: Notify,
+    /// as the bell, without its sound: who sets it runs the task
+    mail: AtomicBool,
+    /// the task is connected and nothing is under way
+    idle: AtomicBool,
+    pub(crate) seat: Seat,
     tickets: AtomicU64,
 }
 
@@ -65,6 +74,9 @@ impl Shared {
                 ended: false,
             }),
             bell: Notify::new(),
+            mail: AtomicBool::new(false),
+            idle: AtomicBool::new(false),
+            seat: Seat::default(),
             tickets: AtomicU64::new(1),
         })
     }
@@ -78,7 +90,8 @@ impl Shared {
         Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Puts a letter in and wakes the task.
+    /// Puts a letter in and wakes the task, or runs it here: a request that is alone gains by that, while several gain by
+    /// going out together.
     pub(crate) fn post(&self, letter: Letter) -> Result<()> {
         let mut inner = self.lock();
         if inner.ended {
@@ -91,8 +104,15 @@ impl Shared {
             )
             .with_delivery(Delivery::NotSent));
         }
+        let alone = inner.letters.is_empty() && matches!(letter, Letter::Ask(..));
         inner.letters.push_back(letter);
         drop(inner);
+        if alone && self.idle.load(Ordering::Acquire) {
+            self.mail.store(true, Ordering::Release);
+            if self.seat.run_here() {
+                return Ok(());
+            }
+        }
         self.ring();
         Ok(())
     }
@@ -104,7 +124,17 @@ impl Shared {
 
     /// Waits until somebody rang. Cancel-safe.
     pub(crate) async fn rung(&self) {
-        self.bell.notified().await;
+        let mut sound = pin!(self.bell.notified());
+        poll_fn(|cx| match self.mail.swap(false, Ordering::AcqRel) {
+            true => Poll::Ready(()),
+            false => sound.as_mut().poll(cx),
+        })
+        .await;
+    }
+
+    /// Whether the task is connected and nothing is under way.
+    pub(crate) fn set_idle(&self, idle: bool) {
+        self.idle.store(idle, Ordering::Release);
     }
 
     /// Every letter, and whether the last handle is gone.

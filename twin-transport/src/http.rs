@@ -31,6 +31,8 @@ const MAX_SOURCES: usize = 16;
 pub struct HttpClient {
     client: reqwest::Client,
     host: HostName,
+    /// `https://host:port/`
+    base: reqwest::Url,
     request_timeout: Duration,
 }
 
@@ -58,7 +60,8 @@ impl HttpClient {
         let client = builder.build().map_err(|e| {
             Error::new(ErrorKind::InvalidArgument, format!("no HTTPS client for {host}: {}", innermost(&e)))
         })?;
-        Ok(HttpClient { client, host: host.clone(), request_timeout: options.request_timeout })
+        let base = base(host)?;
+        Ok(HttpClient { client, host: host.clone(), base, request_timeout: options.request_timeout })
     }
 
     /// The hub that requests go to.
@@ -108,11 +111,15 @@ impl HttpClient {
         let unsaid = |what: &str| {
             Error::invalid(format!("{what} cannot be sent over HTTP")).with_delivery(Delivery::NotSent)
         };
-        let url = reqwest::Url::parse(&format!("https://{}{target}", self.host))
-            .map_err(|_| unsaid(&format!("the target '{target}'")))?;
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url.set_query(query);
         // A URL resolves `.` and `..` silently, also when percent-encoded: the request would reach something else.
-        let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
-        if format!("{}{query}", url.path()) != target {
+        if url.path() != path || url.query() != query {
             return Err(unsaid(&format!("the target '{target}' (is an id '.' or '..'?)")));
         }
         let method = method.parse().map_err(|_| unsaid(&format!("the method '{method}'")))?;
@@ -194,6 +201,11 @@ impl HttpClient {
     }
 }
 
+fn base(host: &HostName) -> Result<reqwest::Url> {
+    reqwest::Url::parse(&format!("https://{host}/"))
+        .map_err(|_| Error::invalid(format!("'{host}' is no host that a URL can name")))
+}
+
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HttpClient({})", self.host)
@@ -248,6 +260,7 @@ mod tests {
         let client = HttpClient {
             client: reqwest::Client::builder().tls_backend_preconfigured(no_trust()).build().unwrap(),
             host: HostName::new("h.example:8443").unwrap(),
+            base: base(&HostName::new("h.example:8443").unwrap()).unwrap(),
             request_timeout: Duration::from_secs(1),
         };
         let request = |target: &str| rest::Request {

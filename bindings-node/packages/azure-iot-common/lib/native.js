@@ -157,17 +157,18 @@ function receive(receiver) {
 
 /** Hands out everything that waits. One receiver that throws does not take the others' letters with it. */
 function deliver() {
-  const letters = mailbox.take();
+  // Whom each letter is for, its text, its body.
+  const post = mailbox.take();
   let i = 0;
   const handOut = () => {
-    while (i < letters.length) {
-      const letter = letters[i++];
+    while (i < post.length) {
+      i += 3;
       let done = false;
       try {
-        receivers.get(letter.to)?.(letter.text, letter.body);
+        receivers.get(post[i - 3])?.(post[i - 2], post[i - 1]);
         done = true;
       } finally {
-        if (!done && i < letters.length) setImmediate(handOut);
+        if (!done && i < post.length) setImmediate(handOut);
       }
     }
   };
