@@ -139,7 +139,10 @@ mod tests {
             }
             if schedule.take(at(second)) {
                 fired.push(second);
-                busy_until = Some(second + takes);
+                match takes {
+                    0 => schedule.ended(at(second)),
+                    _ => busy_until = Some(second + takes),
+                }
             }
         }
         fired
