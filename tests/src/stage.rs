@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
+use twin_core::message::{Ack, Message};
 use twin_hub::{LoginFault, RequestFault};
-use twin_service::{Authentication, Identity, IfMatch, Registry, TwinChange, TwinKey};
+use twin_service::{Authentication, Error, Identity, IfMatch, Registry, TwinChange, TwinKey};
 
 use crate::addon;
 use crate::compare::Line;
@@ -68,6 +69,11 @@ enum Ask {
     Reported {
         device_id: String,
     },
+    Send(ToDevice),
+    #[serde(rename_all = "camelCase")]
+    Waiting {
+        device_id: String,
+    },
     Cut(()),
     RefuseLogins {
         count: u32,
@@ -77,6 +83,39 @@ enum Ask {
         count: u32,
         how: String,
     },
+}
+
+/// A message to a device, in the words of `Message` of the packages.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ToDevice {
+    device_id: String,
+    body: String,
+    #[serde(default)]
+    properties: Vec<(String, String)>,
+    message_id: Option<String>,
+    correlation_id: Option<String>,
+    user_id: Option<String>,
+    content_type: Option<String>,
+    content_encoding: Option<String>,
+    /// ISO 8601
+    expiry: Option<String>,
+    ack: Option<String>,
+}
+
+impl ToDevice {
+    fn read(self) -> twin_service::Result<(TwinKey, Message)> {
+        let mut message = Message::new(self.body);
+        message.properties = self.properties;
+        message.id = self.message_id;
+        message.correlation_id = self.correlation_id;
+        message.user_id = self.user_id;
+        message.content_type = self.content_type;
+        message.content_encoding = self.content_encoding;
+        message.expiry = self.expiry.map(|text| text.parse()).transpose()?;
+        message.ack = self.ack.map(|text| text.parse::<Ack>()).transpose()?;
+        Ok((TwinKey::device(self.device_id)?, message))
+    }
 }
 
 /// A hub with everything needed to play scripts on it.
@@ -179,6 +218,14 @@ impl Stage {
             Ask::Reported { device_id } => {
                 let twin = self.registry.twin(&TwinKey::device(&device_id)?).await?;
                 return Ok(json!(twin.reported.value));
+            }
+            Ask::Send(message) => {
+                let (key, message) = message.read()?;
+                hub.send(&key, message).await.map_err(|refused| Error::invalid(format!("{refused:?}")))?;
+            }
+            Ask::Waiting { device_id } => {
+                let twin = self.registry.twin(&TwinKey::device(&device_id)?).await?;
+                return Ok(json!(twin.cloud_to_device_message_count()));
             }
             Ask::Cut(()) => hub.cut_connections(),
             Ask::RefuseLogins { count, how } => hub.refuse_logins(count, login_fault(&how)),

@@ -14,6 +14,8 @@ use tests::stage::{Side, Stage, prepare};
 const OVER_TLS: [&str; 2] = ["Mqtt", "Amqp"];
 /// And over one of these, in turn: they differ in their carrier alone.
 const OVER_WEB_SOCKETS: [&str; 2] = ["MqttWs", "AmqpWs"];
+/// Scripts about messages are played over these; those of `https` over the last one alone.
+const WITH_MESSAGES: [&str; 3] = ["Mqtt", "Amqp", "Http"];
 /// How many plays run at once, where none disturbs the hub.
 const AT_ONCE: usize = 3;
 
@@ -91,6 +93,8 @@ async fn scripts_do_the_same_on_official_packages_and_on_ours() {
     let mut played = play(&stage, "service", |_| vec!["Mqtt"], AT_ONCE).await;
     let with_one_web_socket = |number| [&OVER_TLS[..], &[OVER_WEB_SOCKETS[number % 2]]].concat();
     played.extend(play(&stage, "device", with_one_web_socket, AT_ONCE).await);
+    played.extend(play(&stage, "messages", |_| WITH_MESSAGES.to_vec(), AT_ONCE).await);
+    played.extend(play(&stage, "https", |_| vec!["Http"], AT_ONCE).await);
     played.extend(play(&stage, "faults", |_| OVER_TLS.to_vec(), 1).await);
 
     let list = std::fs::read(folder().join("compare/allowed.json")).expect("allowed.json");
@@ -113,5 +117,5 @@ async fn scripts_do_the_same_on_official_packages_and_on_ours() {
     if let Some(text) = report(&found, &allowed, &used, &readmes()) {
         panic!("{text}");
     }
-    assert!(played.len() >= 150 || is_limited, "only {} plays", played.len());
+    assert!(played.len() >= 200 || is_limited, "only {} plays", played.len());
 }

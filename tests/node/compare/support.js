@@ -13,7 +13,8 @@ const PATIENCE_MS = 4000;
 const names = new Map();
 
 const { COMPARE_HOST: host, COMPARE_RUN: run, COMPARE_TRANSPORT: transport } = process.env;
-const isAmqp = transport.startsWith('Amqp');
+/** The package that the transport is taken from. */
+const carrier = transport.replace('Ws', '').toLowerCase();
 
 function write(line) {
   const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
@@ -65,6 +66,10 @@ const hub = {
   /** Changes desired properties, as a backend. */
   desire: (device, desired) => ask({ desire: { deviceId: device.deviceId, moduleId: device.moduleId, desired } }),
   reported: (device) => ask({ reported: { deviceId: device.deviceId } }),
+  /** Sends a message to a device, as a backend: a body, and what else there is of `messageId`, `properties` (pairs), `ack`, … */
+  send: (device, body, more = {}) => ask({ send: { deviceId: device.deviceId, body, ...more } }),
+  /** How many messages wait for a device. */
+  waiting: (device) => ask({ waiting: { deviceId: device.deviceId } }),
   cut: () => ask({ cut: null }),
   /** The next `count` logins: 'Unavailable', 'NotAuthorized', 'Silence'. */
   refuseLogins: (count, how) => ask({ refuseLogins: { count, how } }),
@@ -191,7 +196,7 @@ function object(value) {
 
 function error(err) {
   // The official package loses what follows a semicolon in a hub's message: service/long_messages.js is about that.
-  const message = err.response ? err.message.split(';')[0] : err.message;
+  const message = err.response ? err.message.split(';')[0] : String(err.message);
   const said = { class: err.constructor.name, name: err.name, message: text(message) };
   if (err.response) Object.assign(said, { response: err.response.statusCode, responseBody: text(err.responseBody) });
   if (err.transportError) said.transportError = true;
@@ -210,10 +215,20 @@ process.on('uncaughtException', (err) => {
   process.exit(7);
 });
 
+/** A client of a new device. Over HTTPS it asks for messages often. */
+async function messenger(device) {
+  const { Client } = require('azure-iot-device');
+  const client = Client.fromConnectionString(device.connectionString, module.exports.Transport);
+  if (carrier === 'http') await client.setOptions({ http: { receivePolicy: { interval: 0.05, drain: true } } });
+  hear(client, 'disconnect', 'error');
+  await client.open();
+  return client;
+}
+
 module.exports = {
-  say, hub, id, soon, outcome, called, thrown, hear, next, until, turn, host,
+  carrier, messenger, say, hub, id, soon, outcome, called, thrown, hear, next, until, turn, host,
   /** Given to backends. */
   serviceConnectionString: process.env.IOTHUB_CONNECTION_STRING,
   /** The transport that this run is about. */
-  get Transport() { return require(`azure-iot-device-${isAmqp ? 'amqp' : 'mqtt'}`)[transport]; },
+  get Transport() { return require(`azure-iot-device-${carrier}`)[transport]; },
 };

@@ -91,7 +91,7 @@ for (const transport of [Mqtt, MqttWs, Amqp, AmqpWs, Http]) {
       assert((await device.abandon(heard[0])) instanceof results.MessageAbandoned);
       await until(device, () => heard.length === 2);
       assert.strictEqual(heard[1].messageId, 'id');
-      if (transport !== Http) await assert.rejects(device.complete(heard[0]), errors.PreconditionFailedError);
+      if (transport !== Http) await assert.rejects(device.complete(heard[0]), errors.DeviceMessageLockLostError);
     }
     assert((await device.complete(heard.at(-1))) instanceof results.MessageCompleted);
     // Nobody listens: what is sent waits for the next who does.

@@ -113,7 +113,8 @@ class SessionTransport extends EventEmitter {
   }
 
   sendEventBatch() {
-    throw new errors.NotImplementedError(`${this._protocol} Transport does not support batching yet`);
+    const name = this._protocol.replace('Ws', '').toUpperCase();
+    throw new errors.NotImplementedError(`${name} Transport does not support batching yet`);
   }
 
   _sendBatch(messages, callback) {
@@ -137,7 +138,7 @@ class SessionTransport extends EventEmitter {
     if (!message) throw new ReferenceError('Invalid message object.');
     const done = callback ?? (() => {});
     this._with(done, (session) => {
-      session.native.settle(String(message.lockToken ?? ''), how, (error) => (error ? done(error) : done(null, new Result())));
+      session.native.settle(String(message.lockToken ?? ''), how, (error) => (error ? done(lockLost(error)) : done(null, new Result())));
     });
   }
 
@@ -425,6 +426,13 @@ class Session {
     if (this.transport._session === this) this.transport._session = undefined;
     debug(`${this.label}: closed`);
   }
+}
+
+/** A message that is settled, or locked no more, in the class of the official AMQP transport (amqp_common_errors.ts). */
+function lockLost(error) {
+  if (!(error instanceof errors.PreconditionFailedError)) return error;
+  const { name: _, ...facts } = error;
+  return Object.assign(new errors.DeviceMessageLockLostError(error.message), facts);
 }
 
 /** Ends an operation that sends. */
