@@ -68,7 +68,7 @@ pub fn run(scale: Scale) -> Outcome<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Devices that report, connected: of the first [`DEVICES`] of the hub's.
+/// Devices that report, connected: of the first `DEVICES` of the hub's.
 pub async fn lanes(hub: &HubProcess) -> Outcome<Vec<Lane>> {
     let tls = lean::connector(&hub.ca_pem)?;
     let mut lanes = Vec::new();
