@@ -3,17 +3,8 @@
 mod support;
 
 use support::amqp_peer::*;
-use support::{World, hub, soon, token};
+use support::{hub, soon, token};
 use tokio::io::AsyncReadExt;
-
-/// A connection with a device on it, twin links on handles 2 and 3.
-async fn device(world: &World, id: &str) -> Peer {
-    let key = world.device(id).await;
-    let mut peer = Peer::with_cbs(world).await;
-    peer.put(0, &format!("localhost/devices/{id}"), &token(id, &key, 3600), 200).await;
-    peer.twin_links(2, id).await;
-    peer
-}
 
 async fn is_alive(peer: &mut Peer, delivery: u32) {
     peer.send(&transfer(0, 2, delivery, true, &twin("GET", "", &text("alive"), b" "))).await;

@@ -13,15 +13,6 @@ use tokio::time::Instant;
 use twin_core::TwinKey;
 use twin_core::wire::rest::Call;
 
-/// A connection with a device on it, twin links on handles 2 and 3.
-async fn device(world: &World, id: &str) -> Peer {
-    let key = world.device(id).await;
-    let mut peer = Peer::with_cbs(world).await;
-    peer.put(0, &format!("localhost/devices/{id}"), &token(id, &key, 3600), 200).await;
-    peer.twin_links(2, id).await;
-    peer
-}
-
 fn get(handle: u32, delivery: u32) -> Vec<u8> {
     transfer(0, handle, delivery, true, &twin("GET", "", &text("get"), b" "))
 }

@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Tls, World, soon};
+use super::{Tls, World, soon, token};
 
 pub const AMQP: &[u8] = b"AMQP\x00\x01\x00\x00";
 pub const SASL: &[u8] = b"AMQP\x03\x01\x00\x00";
@@ -286,4 +286,13 @@ impl Peer {
             }
         }
     }
+}
+
+/// A connection with a device on it, twin links on handles 2 and 3.
+pub async fn device(world: &World, id: &str) -> Peer {
+    let key = world.device(id).await;
+    let mut peer = Peer::with_cbs(world).await;
+    peer.put(0, &format!("localhost/devices/{id}"), &token(id, &key, 3600), 200).await;
+    peer.twin_links(2, id).await;
+    peer
 }
