@@ -154,13 +154,8 @@ impl Writer {
         self.mail.sweep(now);
         let mut batch = Batch::default();
         self.store_mail(&mut batch);
-        if !batch.is_empty()
-            && let Err(error) = self.store.apply(&batch)
-        {
-            tracing::error!(%error, "the store failed; the hub answers reads only");
-            self.shared.break_down(error.message());
-            return;
+        if batch.is_empty() || self.apply(&batch).is_ok() {
+            self.deliver_mail(now);
         }
-        self.deliver_mail(now);
     }
 }

@@ -198,11 +198,8 @@ impl Writer {
         let batch = self.batch(&changes, &sessions, created.then_some(serial));
         // Looking for mail where there is none changes nothing.
         if !batch.is_empty()
-            && let Err(error) = self.store.apply(&batch)
+            && let Err(broken) = self.apply(&batch)
         {
-            tracing::error!(%error, "the store failed; the hub answers reads only");
-            let broken = refuse::failed(error.message());
-            self.shared.break_down(error.message());
             for (_, result, _) in &mut answers {
                 *result = Err(broken.clone());
             }
@@ -361,10 +358,17 @@ impl Writer {
                 batch.put(keys::presence(&key), keys::pack_presence(&presence));
             }
         }
-        if let Err(error) = self.store.apply(&batch) {
+        // What it says of a failure, everybody who asks hears.
+        let _ = self.apply(&batch);
+    }
+
+    /// Makes a batch durable. If that fails, nothing is written any more.
+    pub(super) fn apply(&mut self, batch: &Batch) -> Result<(), Refusal> {
+        self.store.apply(batch).map_err(|error| {
             tracing::error!(%error, "the store failed; the hub answers reads only");
             self.shared.break_down(error.message());
-        }
+            refuse::failed(error.message())
+        })
     }
 
     fn close(mut self) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Messages that a link was given out of a queue and has not settled yet.
+//! Messages that a connection was given out of a queue and has not settled yet: MQTT's and AMQP's alike.
 
 use bytes::Bytes;
 use tokio::sync::oneshot;

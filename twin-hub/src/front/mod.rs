@@ -9,6 +9,7 @@
 //! | `certificate` | client certificates |
 //! | `mqtt` | devices, over TLS or WebSocket |
 //! | `amqp` | devices, many of them on one connection, and services; over TLS or WebSocket |
+//! | `held` | cloud-to-device messages that a connection was given and has not settled |
 //! | `http` | the service API, WebSocket upgrades, metrics, health |
 //! | `metrics`, `faults` | what was counted; what shall go wrong on purpose |
 
@@ -17,6 +18,7 @@ pub(crate) mod auth;
 mod buffered;
 pub(crate) mod certificate;
 pub(crate) mod faults;
+mod held;
 pub(crate) mod http;
 pub(crate) mod listener;
 pub(crate) mod metrics;

@@ -8,9 +8,9 @@ use twin_core::TwinKey;
 use twin_core::wire::ApiVersion;
 use twin_core::wire::amqp::{Address, Direction};
 
+use super::super::held::Held;
 use super::claims::Claim;
 use super::frame::{Detach, Flow};
-use super::held::Held;
 use crate::mail::Place;
 
 /// Messages that a peer may send on a link before the hub says so again.

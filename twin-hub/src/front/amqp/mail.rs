@@ -13,9 +13,9 @@ use twin_core::message::{CloudMessage, Settlement};
 use twin_core::wire::amqp::{self, Address, hear_address, hear_message, say_cloud_message};
 use twin_core::wire::{HubCode, Refusal};
 
+use super::super::held::{Held, fetch};
 use super::connection::{Connection, Finished};
 use super::frame::{Attach, Disposition, Fields};
-use super::held::{Held, fetch};
 use super::link::{At, Delivery, Feed, Link, Way};
 use super::message;
 use super::session::Session;

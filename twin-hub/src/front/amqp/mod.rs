@@ -13,7 +13,7 @@
 //! | `arrival` | devices on their way in |
 //! | `device` | the devices on a connection |
 //! | `twin` | requests on twin links |
-//! | `mail`, `held` | cloud-to-device messages and feedback; those that are not settled yet |
+//! | `mail` | cloud-to-device messages and feedback |
 //!
 //! What this hub does where documents leave a choice is in the crate's documentation.
 
@@ -23,7 +23,6 @@ mod connection;
 mod device;
 mod dispatch;
 mod frame;
-mod held;
 mod link;
 mod mail;
 mod message;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::{Bytes, BytesMut};
 
+use super::super::held::Held;
 use super::frame::{Begin, Detach, Disposition, ErrorValue, Flow, Performative, Role, Transfer};
-use super::held::Held;
 use super::link::{
     Arriving, At, CREDIT, Delivery, Feed, Incoming, Link, MAX_MESSAGE, Outgoing, Parcel, Partial, Unsettled,
     Way,

@@ -13,12 +13,15 @@ use std::task::{Context, Poll};
 use rumqttc::mqttbytes::QoS;
 use twin_core::TwinKey;
 use twin_core::message::{CloudMessage, Settlement};
-use twin_core::wire::Refusal;
 
+use super::super::held::{Fetch, Held, fetch};
 use crate::engine::Engine;
-use crate::mail::{Hold, Place};
+use crate::mail::Place;
 
-type Receiving = Pin<Box<dyn Future<Output = Result<Option<Box<CloudMessage>>, Refusal>> + Send>>;
+/// A message for the peer. Without [`Held`] it is completed already.
+pub(super) type Letter = (Option<Held>, Box<CloudMessage>);
+
+type Receiving = Pin<Box<dyn Future<Output = Option<Letter>> + Send>>;
 
 /// What a connection that is subscribed to them knows of its messages.
 pub(super) struct Mail {
@@ -28,8 +31,8 @@ pub(super) struct Mail {
     /// whether there may be more than was asked for
     is_due: bool,
     receiving: Option<Receiving>,
-    /// packet ids and lock tokens of what was sent and not acknowledged
-    held: VecDeque<(u16, String)>,
+    /// what was sent and not acknowledged, by packet id
+    held: VecDeque<(u16, Held)>,
     last_pkid: u16,
 }
 
@@ -50,7 +53,7 @@ impl Mail {
     }
 
     /// The next message, once there is one.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<CloudMessage>, Refusal>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Letter> {
         loop {
             if self.receiving.is_none() {
                 if !self.is_due {
@@ -58,27 +61,22 @@ impl Mail {
                 }
                 // Before asking: what arrives while the engine looks is not missed.
                 self.is_due = false;
-                self.receiving = Some(Box::pin(receive(self.engine.clone(), self.key.clone(), self.qos)));
+                let fetch = fetch(&self.engine, Place::Device(self.key.clone()));
+                self.receiving = Some(Box::pin(receive(fetch, self.qos)));
             }
             let Some(receiving) = &mut self.receiving else { return Poll::Pending };
-            let Poll::Ready(outcome) = receiving.as_mut().poll(cx) else { return Poll::Pending };
+            let Poll::Ready(found) = receiving.as_mut().poll(cx) else { return Poll::Pending };
             self.receiving = None;
-            match outcome {
-                Ok(None) => {}
-                Ok(Some(message)) => {
-                    self.is_due = true;
-                    return Poll::Ready(Ok(message));
-                }
-                Err(refusal) => return Poll::Ready(Err(refusal)),
+            if let Some(letter) = found {
+                self.is_due = true;
+                return Poll::Ready(letter);
             }
         }
     }
 
-    /// The QoS to send a message with, and its packet id for QoS 1. From here on the connection holds it.
-    pub(super) fn hold(&mut self, message: &CloudMessage) -> (QoS, u16) {
-        if self.qos == QoS::AtMostOnce {
-            return (QoS::AtMostOnce, 0);
-        }
+    /// The QoS to send a message with, and its packet id for QoS 1. From here on its acknowledgement is waited for.
+    pub(super) fn hold(&mut self, held: Option<Held>) -> (QoS, u16) {
+        let Some(held) = held else { return (QoS::AtMostOnce, 0) };
         // A device has fewer messages than there are ids.
         loop {
             self.last_pkid = self.last_pkid.checked_add(1).unwrap_or(1);
@@ -86,48 +84,33 @@ impl Mail {
                 break;
             }
         }
-        self.held.push_back((self.last_pkid, message.lock_token.clone()));
+        self.held.push_back((self.last_pkid, held));
         (QoS::AtLeastOnce, self.last_pkid)
     }
 
     /// The peer acknowledged a packet: completes its message, if it was one.
     pub(super) fn complete(&mut self, pkid: u16) -> Option<impl Future<Output = ()> + Send + use<>> {
         let at = self.held.iter().position(|(held, _)| *held == pkid)?;
-        let (_, lock_token) = self.held.remove(at)?;
-        let (engine, key) = (self.engine.clone(), self.key.clone());
+        let (_, held) = self.held.remove(at)?;
+        let key = self.key.clone();
         Some(async move {
-            let done = engine.settle(Place::Device(key.clone()), lock_token, Settlement::Complete).await;
-            if let Err(refusal) = done {
+            if let Err(refusal) = held.settle(Settlement::Complete).await {
                 tracing::info!(device = %key, reason = %refusal.message, "a message was acknowledged in vain");
             }
         })
     }
 }
 
-async fn receive(engine: Engine, key: TwinKey, qos: QoS) -> Result<Option<Box<CloudMessage>>, Refusal> {
-    let place = Place::Device(key);
-    let message = engine.receive(place.clone(), Hold::Connection).await?;
-    if let (Some(message), QoS::AtMostOnce) = (&message, qos) {
-        engine.settle(place, message.lock_token.clone(), Settlement::Complete).await?;
+async fn receive(fetch: Fetch, qos: QoS) -> Option<Letter> {
+    let (held, message) = fetch.await.ok().flatten()?;
+    if qos != QoS::AtMostOnce {
+        return Some((Some(held), message));
     }
-    Ok(message)
-}
-
-impl Drop for Mail {
-    /// What was not acknowledged is available again, and so is what the engine is about to give.
-    fn drop(&mut self) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let place = Place::Device(self.key.clone());
-        let mut lock_tokens: Vec<String> = self.held.drain(..).map(|(_, token)| token).collect();
-        match self.receiving.take() {
-            None => self.engine.let_go(place, lock_tokens),
-            Some(receiving) => {
-                let engine = self.engine.clone();
-                runtime.spawn(async move {
-                    lock_tokens.extend(receiving.await.ok().flatten().map(|message| message.lock_token));
-                    engine.let_go(place, lock_tokens);
-                });
-            }
+    match held.settle(Settlement::Complete).await {
+        Ok(()) => Some((None, message)),
+        Err(refusal) => {
+            tracing::info!(reason = %refusal.message, "a message could not be taken out of its queue");
+            None
         }
     }
 }

@@ -21,7 +21,6 @@ use rumqttc::mqttbytes::v4::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 use twin_core::TwinKey;
-use twin_core::message::CloudMessage;
 use twin_core::wire::{ApiVersion, Channel, Heard, HubCode, Refusal, Rid, Said, mqtt};
 
 use super::super::faults::RequestFault;
@@ -29,7 +28,7 @@ use super::super::metrics::{Door, count};
 use super::super::{Front, Interrupt, Interrupted, Peer};
 use super::link::{Link, MAX_PACKET, Violation};
 use super::login::Admitted;
-use super::mail::Mail;
+use super::mail::{Letter, Mail};
 use crate::engine::Notice;
 
 /// Requests of one connection that may be with the engine at a time; reading stops beyond.
@@ -103,7 +102,7 @@ enum Event {
     Packet(Packet),
     Done(Done),
     Notice(Option<Notice>),
-    Mail(Result<Box<CloudMessage>, Refusal>),
+    Mail(Letter),
     Tick,
     Eof,
 }
@@ -168,7 +167,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 Event::Packet(packet) => Box::pin(self.packet(packet)).await,
                 Event::Done(done) => self.done(done),
                 Event::Notice(notice) => self.notice(notice),
-                Event::Mail(found) => self.mail(found),
+                Event::Mail(letter) => {
+                    self.mail(letter);
+                    Ok(())
+                }
                 Event::Tick => self.tick(),
                 Event::Eof => Err(Ended::Eof),
             };
@@ -437,22 +439,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
     }
 
-    fn mail(&mut self, found: Result<Box<CloudMessage>, Refusal>) -> Result<(), Ended> {
-        let (Some(mail), key) = (&mut self.mail, &self.admitted.key) else { return Ok(()) };
-        let message = match found {
-            Ok(message) => message,
-            Err(refusal) => {
-                tracing::info!(device = %key, reason = %refusal.message, "no message could be taken from the queue");
-                return Ok(());
-            }
-        };
-        let (qos, pkid) = mail.hold(&message);
-        if let Some(publish) = mqtt::say_hub(key, &Heard::CloudToDevice(message)) {
+    fn mail(&mut self, (held, message): Letter) {
+        let Some(mail) = &mut self.mail else { return };
+        let (qos, pkid) = mail.hold(held);
+        if let Some(publish) = mqtt::say_hub(&self.admitted.key, &Heard::CloudToDevice(message)) {
             let mut publish = Publish::from_bytes(publish.topic, qos, publish.payload);
             publish.pkid = pkid;
             self.link.send(&Packet::Publish(publish));
         }
-        Ok(())
     }
 
     fn say(&mut self, heard: &Heard) -> Result<(), Ended> {
